@@ -1,0 +1,227 @@
+//! Vector registers: the operations every instruction set rounds alike.
+
+use std::fmt::{Debug, Display, LowerExp};
+use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+/// One vector register of `f32` or `f64`; the two number types themselves are registers of one lane.
+///
+/// Every operation is correctly rounded, or exact, in each lane: an equation over `Lanes` has the same
+/// bits whatever the width. Only [`crate::isa::Cpu`] makes the first value, so a value is the proof that
+/// the CPU has the registers, and all further methods are safe.
+pub trait Lanes:
+    Copy
+    + Debug
+    + 'static
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+{
+    /// `f32` or `f64`.
+    type Element: Float;
+    /// The result of a comparison, lane by lane.
+    type Mask: Copy;
+    /// The number of lanes.
+    const WIDTH: usize;
+
+    /// `x` in every lane.
+    ///
+    /// # Safety
+    /// The CPU must have the registers.
+    #[allow(unsafe_code)]
+    unsafe fn splat(x: Self::Element) -> Self;
+    /// The `WIDTH` elements at `p`, which need not be aligned.
+    ///
+    /// # Safety
+    /// The CPU must have the registers, and `p` must be valid for reading `WIDTH` elements.
+    #[allow(unsafe_code)]
+    unsafe fn load(p: *const Self::Element) -> Self;
+    /// Writes the lanes to `p`, which need not be aligned.
+    ///
+    /// # Safety
+    /// `p` must be valid for writing `WIDTH` elements.
+    #[allow(unsafe_code)]
+    unsafe fn store(self, p: *mut Self::Element);
+
+    /// `x` in every lane.
+    #[must_use]
+    fn fill(self, x: Self::Element) -> Self;
+    /// `self · b + c`, rounded once.
+    #[must_use]
+    fn mul_add(self, b: Self, c: Self) -> Self;
+    /// `c − self · b`, rounded once.
+    #[must_use]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self;
+    /// √x.
+    #[must_use]
+    fn sqrt(self) -> Self;
+    /// |x|.
+    #[must_use]
+    fn abs(self) -> Self;
+    /// |x| with the sign of `sign`.
+    #[must_use]
+    fn copysign(self, sign: Self) -> Self;
+    /// The nearest integer, ties to even.
+    #[must_use]
+    fn round(self) -> Self;
+    /// `self < b`; false if either is NaN.
+    fn lt(self, b: Self) -> Self::Mask;
+    /// `self == b`; false if either is NaN.
+    fn eq(self, b: Self) -> Self::Mask;
+    /// `yes` in the lanes of `mask`, else `no`.
+    #[must_use]
+    fn pick(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// 2ⁿ of an integer n from −126 to 127 (`f32`) or −1022 to 1023 (`f64`); anything else gives garbage.
+    #[must_use]
+    fn pow2(self) -> Self;
+    /// ⌊log₂|x|⌋ of a normal x; anything else gives garbage.
+    #[must_use]
+    fn exponent(self) -> Self;
+    /// |x| · 2^−exponent, from 1 to below 2, of a normal x; anything else gives garbage.
+    #[must_use]
+    fn mantissa(self) -> Self;
+}
+
+/// `f32` or `f64`.
+pub trait Float:
+    Lanes<Element = Self, Mask = bool>
+    + crate::math::Elementary
+    + Default
+    + PartialOrd
+    + AddAssign
+    + Display
+    + LowerExp
+    + Send
+    + Sync
+{
+    /// 0.
+    const ZERO: Self;
+    /// 1.
+    const ONE: Self;
+    /// The name of the type, as Rust writes it.
+    const NAME: &'static str;
+    /// The register of eight `f32` or four `f64`.
+    #[cfg(target_arch = "x86_64")]
+    type Avx2: Lanes<Element = Self>;
+    /// The register of sixteen `f32` or eight `f64`.
+    #[cfg(target_arch = "x86_64")]
+    type Avx512: Lanes<Element = Self>;
+    /// The nearest number of this type.
+    fn from_f64(x: f64) -> Self;
+    /// Exactly this number.
+    fn to_f64(self) -> f64;
+    /// The bits, widened with zeros.
+    fn bits(self) -> u64;
+    /// Neither infinite nor NaN.
+    fn finite(self) -> bool;
+}
+
+macro_rules! float {
+    ($t:ident, $bits:ident, $mantissa:literal, $bias:literal, $avx2:ident, $avx512:ident) => {
+        #[allow(unsafe_code)]
+        impl Lanes for $t {
+            type Element = $t;
+            type Mask = bool;
+            const WIDTH: usize = 1;
+            #[inline(always)]
+            unsafe fn splat(x: $t) -> $t {
+                x
+            }
+            #[inline(always)]
+            unsafe fn load(p: *const $t) -> $t {
+                // SAFETY: the caller's promise.
+                unsafe { p.read_unaligned() }
+            }
+            #[inline(always)]
+            unsafe fn store(self, p: *mut $t) {
+                // SAFETY: the caller's promise.
+                unsafe { p.write_unaligned(self) }
+            }
+            #[inline(always)]
+            fn fill(self, x: $t) -> $t {
+                x
+            }
+            #[inline(always)]
+            fn mul_add(self, b: $t, c: $t) -> $t {
+                <$t>::mul_add(self, b, c)
+            }
+            #[inline(always)]
+            fn neg_mul_add(self, b: $t, c: $t) -> $t {
+                <$t>::mul_add(-self, b, c)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> $t {
+                <$t>::sqrt(self)
+            }
+            #[inline(always)]
+            fn abs(self) -> $t {
+                <$t>::abs(self)
+            }
+            #[inline(always)]
+            fn copysign(self, sign: $t) -> $t {
+                <$t>::copysign(self, sign)
+            }
+            #[inline(always)]
+            fn round(self) -> $t {
+                self.round_ties_even()
+            }
+            #[inline(always)]
+            fn lt(self, b: $t) -> bool {
+                self < b
+            }
+            #[inline(always)]
+            fn eq(self, b: $t) -> bool {
+                self == b
+            }
+            #[inline(always)]
+            fn pick(mask: bool, yes: $t, no: $t) -> $t {
+                if mask { yes } else { no }
+            }
+            #[inline(always)]
+            fn pow2(self) -> $t {
+                // Adding 2^m + bias leaves n + bias in the lowest bits of the mantissa.
+                let n = self + ((1 as $bits) << $mantissa) as $t + $bias as $t;
+                $t::from_bits(n.to_bits() << $mantissa)
+            }
+            #[inline(always)]
+            fn exponent(self) -> $t {
+                let big = ((1 as $bits) << $mantissa) as $t;
+                let e = $t::from_bits(self.abs().to_bits() >> $mantissa | big.to_bits());
+                e - (big + $bias as $t)
+            }
+            #[inline(always)]
+            fn mantissa(self) -> $t {
+                let low = self.to_bits() & (((1 as $bits) << $mantissa) - 1);
+                $t::from_bits(low | (1 as $t).to_bits())
+            }
+        }
+
+        impl Float for $t {
+            const ZERO: $t = 0.0;
+            const ONE: $t = 1.0;
+            const NAME: &'static str = stringify!($t);
+            #[cfg(target_arch = "x86_64")]
+            type Avx2 = x86::$avx2;
+            #[cfg(target_arch = "x86_64")]
+            type Avx512 = x86::$avx512;
+            fn from_f64(x: f64) -> $t {
+                x as $t
+            }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn bits(self) -> u64 {
+                u64::from(self.to_bits())
+            }
+            fn finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    };
+}
+float!(f32, u32, 23, 127, F32x8, F32x16);
+float!(f64, u64, 52, 1023, F64x4, F64x8);
