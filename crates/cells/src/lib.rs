@@ -1,1 +1,28 @@
-//! placeholder
+//! Recurrent cells, their weights and their initialisers.
+//!
+//! The key decision: **a cell's equations stand once**, over [`Real`](longlag_numerics::Real), in the
+//! cell's own file. The same lines run on the tape (whole matrices, reverse mode), on numbers (the plain
+//! reference) and on duals (forward mode). A state is an explicit value: what a step reads comes in, what
+//! it leaves goes out, nothing is hidden in the cell.
+//!
+//! Shapes are in the field's letters: `T` steps, `B` sequences in a batch, `I` inputs, `H` hidden units.
+//! Weights have the names, the layout and the gate order of PyTorch's `state_dict`: `weight_ih_l0`
+//! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
+
+mod cell;
+mod gru;
+pub mod init;
+mod layer;
+mod linear;
+mod lstm;
+mod network;
+pub mod reference;
+mod rnn;
+
+pub use cell::{Cell, State, Weights};
+pub use gru::{GruCandidate, GruEquations, GruGates};
+pub use layer::{Initialisation, Layer};
+pub use linear::Linear;
+pub use lstm::LstmEquations;
+pub use network::Network;
+pub use rnn::{RnnRelu, RnnTanh};

@@ -1,0 +1,198 @@
+//! Initialisers of weights and biases.
+//!
+//! The key decision: **an initialiser draws in `f64` and in the order of the rows, whatever it fills.** The
+//! same seed then gives an `f32` network the rounded weights of the `f64` one.
+//!
+//! Matrices have the layout [out, in]. Those of a gated cell are its G gate blocks of H rows one below the
+//! other, [G·H, in]. What is a statement about one linear map (orthogonal, identity, spectral radius) is
+//! made block by block; the others fill all entries alike.
+
+mod linalg;
+
+pub use linalg::spectral_radius;
+
+use longlag_numerics::random::Rng;
+use longlag_numerics::{Parameters, Scalar};
+use ndarray::{ArrayViewMut2, Axis, Zip};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+
+/// How to initialise a matrix; in a config `"uniform"` or `{ "orthogonal": { "gain": 1.0 } }`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Init {
+    /// Uniform in ±1/√H: PyTorch's default for every weight and bias of a recurrent layer.
+    Uniform,
+    /// Uniform in ±gain·√(6 / (in + out)), with `in` and `out` those of the whole matrix.
+    ///
+    /// Source: Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+    /// networks", equation 16; also called Glorot's. As PyTorch's `xavier_uniform_` does, it takes the G
+    /// gate blocks of one matrix for one map to G·H outputs.
+    Xavier {
+        /// What the bound is multiplied by; 1 if left out.
+        #[serde(default = "one")]
+        gain: f64,
+    },
+    /// gain times an orthogonal matrix, uniformly distributed over all of them (by Haar's measure).
+    ///
+    /// Each gate block by itself. In a block that isn't square, the rows or the columns, whichever are
+    /// fewer, are orthonormal before the gain. Source: Saxe, McClelland & Ganguli 2014, "Exact solutions to
+    /// the nonlinear dynamics of learning in deep linear neural networks"; Mezzadri 2007, "How to generate
+    /// random matrices from the classical compact groups", for the signs that make it uniform.
+    Orthogonal {
+        /// What all singular values are; 1 if left out.
+        #[serde(default = "one")]
+        gain: f64,
+    },
+    /// Independent normal entries of mean 0 and variance gain²/H.
+    ///
+    /// For large H, an [H, H] matrix has a spectral radius near gain and a largest singular value near
+    /// 2·gain (Girko's circular law; Sompolinsky, Crisanti & Sommers 1988, "Chaos in random neural
+    /// networks", for what that does to a tanh network).
+    Gaussian {
+        /// g; 1 if left out.
+        #[serde(default = "one")]
+        gain: f64,
+    },
+    /// scale on the diagonal of each gate block, else 0.
+    ///
+    /// Source: Le, Jaitly & Hinton 2015, "A simple way to initialize recurrent networks of rectified linear
+    /// units".
+    Identity {
+        /// What stands on the diagonal; 1 if left out.
+        #[serde(default = "one")]
+        scale: f64,
+    },
+    /// Independent normal entries, then scaled so that the largest |eigenvalue| is `radius`, up to rounding
+    /// to the matrix's type.
+    ///
+    /// Each gate block by itself; the blocks must be square. As the echo state networks do it: Jaeger 2001,
+    /// "The 'echo state' approach to analysing and training recurrent neural networks".
+    SpectralRadius {
+        /// ρ, 0 or more.
+        #[serde(deserialize_with = "non_negative")]
+        radius: f64,
+    },
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn non_negative<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let x = f64::deserialize(from)?;
+    if x >= 0.0 { Ok(x) } else { Err(serde::de::Error::custom(format_args!("{x} must be 0 or more"))) }
+}
+
+impl Init {
+    /// Fills `matrix`, shape [out, in], of a layer with `hidden` units (H).
+    ///
+    /// Panics if H is 0, and for orthogonal, identity and spectral radius, if the rows aren't whole blocks
+    /// of H; for the spectral radius also if the blocks aren't square.
+    #[track_caller]
+    pub fn fill<T: Scalar>(&self, mut matrix: ArrayViewMut2<T>, hidden: usize, rng: &mut Rng) {
+        assert!(hidden > 0, "fill: the hidden size is 0");
+        let (rows, columns) = matrix.dim();
+        match *self {
+            Init::Uniform => {
+                let bound = 1.0 / (hidden as f64).sqrt();
+                draw(matrix, || rng.uniform_in(-bound, bound));
+            }
+            Init::Xavier { gain } => {
+                let bound = gain * (6.0 / (rows + columns) as f64).sqrt();
+                draw(matrix, || rng.uniform_in(-bound, bound));
+            }
+            Init::Gaussian { gain } => {
+                let deviation = gain / (hidden as f64).sqrt();
+                draw(matrix, || deviation * rng.normal());
+            }
+            Init::Orthogonal { gain } => {
+                for mut block in blocks(&mut matrix, hidden) {
+                    let q = linalg::orthogonal(block.dim(), rng);
+                    Zip::from(&mut block).and(&q).for_each(|x, q| *x = T::of(gain * q));
+                }
+            }
+            Init::Identity { scale } => {
+                for mut block in blocks(&mut matrix, hidden) {
+                    block.fill(T::of(0.0));
+                    block.diag_mut().fill(T::of(scale));
+                }
+            }
+            Init::SpectralRadius { radius } => {
+                for mut block in blocks(&mut matrix, hidden) {
+                    draw(block.view_mut(), || rng.normal());
+                    scale_to_spectral_radius(block, radius)
+                        .expect("a Gaussian matrix is nilpotent with probability 0");
+                }
+            }
+        }
+    }
+}
+
+/// Fills a matrix row by row.
+fn draw<T: Scalar>(mut matrix: ArrayViewMut2<T>, mut sample: impl FnMut() -> f64) {
+    matrix.iter_mut().for_each(|x| *x = T::of(sample()));
+}
+
+#[track_caller]
+fn blocks<'a, T>(
+    matrix: &'a mut ArrayViewMut2<T>,
+    hidden: usize,
+) -> impl Iterator<Item = ArrayViewMut2<'a, T>> {
+    let shape = matrix.shape();
+    assert!(shape[0].is_multiple_of(hidden), "fill: {shape:?} isn't whole blocks of {hidden} rows");
+    matrix.axis_chunks_iter_mut(Axis(0), hidden)
+}
+
+/// Multiplies a square matrix so that its [`spectral_radius`] is `radius`, up to rounding.
+///
+/// Fails, and leaves the matrix alone, if no factor can do it: the radius is 0 up to rounding (below
+/// n·2⁻⁵² of the largest entry; so are the zero matrix and triangular nilpotent ones), or an entry isn't
+/// finite. Panics if the matrix isn't square.
+#[track_caller]
+pub fn scale_to_spectral_radius<T: Scalar>(
+    mut matrix: ArrayViewMut2<T>,
+    radius: f64,
+) -> Result<(), NoSpectralRadius> {
+    let now = spectral_radius(matrix.view());
+    let largest = matrix.iter().fold(0.0, |most: f64, x| most.max(x.value().abs()));
+    let rounding = matrix.nrows() as f64 * f64::EPSILON * largest;
+    if now.is_nan() || now <= rounding {
+        return Err(NoSpectralRadius(now));
+    }
+    matrix.iter_mut().for_each(|x| *x = T::of(x.value() / now * radius));
+    Ok(())
+}
+
+/// A matrix whose spectral radius can't be scaled, with the radius found: 0 up to rounding, or NaN.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NoSpectralRadius(pub f64);
+
+impl fmt::Display for NoSpectralRadius {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "the matrix has the spectral radius {:e}: no factor makes it another one", self.0)
+    }
+}
+
+impl std::error::Error for NoSpectralRadius {}
+
+/// Sets the bias of an LSTM's forget gate: f = σ(`value` + …) at the start.
+///
+/// An LSTM in PyTorch's form adds two biases, [1, 4·H] each, gates in the order i f g o. The block of f
+/// becomes `value` in the first and 0 in the second, so that their sum is `value`; setting both would
+/// double it. The other blocks stay. `b_ih` and `b_hh` are their names in `parameters`.
+///
+/// Source: Gers, Schmidhuber & Cummins 2000, "Learning to forget"; Jozefowicz, Zaremba & Sutskever 2015,
+/// "An empirical exploration of recurrent network architectures", for the value 1.
+///
+/// Panics if there is no parameter of a name, or its length isn't 4·H.
+#[track_caller]
+pub fn forget_gate_bias<T: Scalar>(parameters: &mut Parameters<T>, b_ih: &str, b_hh: &str, value: f64) {
+    for (name, value) in [(b_ih, value), (b_hh, 0.0)] {
+        let span = parameters.span(name);
+        let (len, start) = (span.len(), span.start);
+        assert!(len.is_multiple_of(4), "forget_gate_bias: `{name}` has {len} entries, not 4·H");
+        let hidden = len / 4;
+        parameters.values[start + hidden..start + 2 * hidden].fill(T::of(value));
+    }
+}

@@ -1,0 +1,130 @@
+use crate::cell::{Cell, State, Weights};
+use crate::init::{Init, forget_gate_bias};
+use longlag_autodiff::{Bound, Tape, Var};
+use longlag_numerics::random::Rng;
+use longlag_numerics::{Parameters, Scalar};
+use serde::{Deserialize, Serialize};
+
+/// A layer of one recurrent cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// Which cell.
+    pub cell: Cell,
+    /// I.
+    pub input: usize,
+    /// H.
+    pub hidden: usize,
+    /// The parameters' names: (G·H, I), (G·H, H), (1, G·H), (1, G·H).
+    pub names: Weights<String>,
+}
+
+/// How a layer's parameters start.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Initialisation {
+    /// The weights from the input.
+    pub input: Init,
+    /// The weights from the state.
+    pub recurrent: Init,
+    /// Both biases.
+    pub bias: Init,
+    /// The sum of the two biases of the LSTM's forget gate, in place of what `bias` drew; none by default.
+    pub forget_bias: Option<f64>,
+}
+
+impl Default for Initialisation {
+    /// PyTorch's: everything from U(−1/√H, 1/√H).
+    fn default() -> Self {
+        Initialisation {
+            input: Init::Uniform,
+            recurrent: Init::Uniform,
+            bias: Init::Uniform,
+            forget_bias: None,
+        }
+    }
+}
+
+impl Layer {
+    /// A layer whose parameters are `{prefix}weight_ih_l0` and so on.
+    pub fn new(prefix: &str, cell: Cell, input: usize, hidden: usize) -> Layer {
+        let name = |part| format!("{prefix}{part}_l0");
+        let names = Weights {
+            w_ih: name("weight_ih"),
+            w_hh: name("weight_hh"),
+            b_ih: name("bias_ih"),
+            b_hh: name("bias_hh"),
+        };
+        Layer { cell, input, hidden, names }
+    }
+
+    /// Adds the layer's parameters. Each is drawn from a stream of `rng` under its own name.
+    ///
+    /// `forget_bias` is for cells with a forget gate and left out of account for others.
+    pub fn push_parameters<T: Scalar>(&self, to: &mut Parameters<T>, start: &Initialisation, rng: &Rng) {
+        let rows = self.cell.gates().len() * self.hidden;
+        let Weights { w_ih, w_hh, b_ih, b_hh } = &self.names;
+        for (name, shape, init) in [
+            (w_ih, [rows, self.input], start.input),
+            (w_hh, [rows, self.hidden], start.recurrent),
+            (b_ih, [1, rows], start.bias),
+            (b_hh, [1, rows], start.bias),
+        ] {
+            to.push(name, shape, T::of(0.0));
+            init.fill(to.view_mut(name), self.hidden, &mut rng.stream(name));
+        }
+        if let (Cell::Lstm, Some(bias)) = (self.cell, start.forget_bias) {
+            forget_gate_bias(to, b_ih, b_hh, bias);
+        }
+    }
+
+    /// Its weights among the bound parameters.
+    #[track_caller]
+    pub fn weights<'t, T: Scalar>(&self, parameters: &Bound<'t, '_, T>) -> Weights<Var<'t, T>> {
+        Weights {
+            w_ih: parameters.get(&self.names.w_ih),
+            w_hh: parameters.get(&self.names.w_hh),
+            b_ih: parameters.get(&self.names.b_ih),
+            b_hh: parameters.get(&self.names.b_hh),
+        }
+    }
+
+    /// The state 0 for `batch` sequences.
+    pub fn zero_state<'t, T: Scalar>(&self, tape: &'t Tape<T>, batch: usize) -> State<Var<'t, T>> {
+        let zeros = || tape.zeros(batch, self.hidden);
+        State { h: zeros(), c: self.cell.has_c().then(zeros) }
+    }
+
+    /// Runs the cell over a sequence and gives the state after the last step.
+    ///
+    /// `x` is (T·B, I): the steps of the input (T, B, I) one below the other. `start` is the state before
+    /// the first step, its matrices (B, H). `each` sees (t, state after step t) for t = 1 … T.
+    #[track_caller]
+    pub fn unroll<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        start: State<Var<'t, T>>,
+        mut each: impl FnMut(usize, State<Var<'t, T>>),
+    ) -> State<Var<'t, T>> {
+        let ([rows, _], [batch, _]) = (x.shape(), start.h.shape());
+        assert!(rows % batch == 0, "unroll: {rows} rows are no whole number of steps of {batch} sequences");
+        (0..rows / batch).fold(start, |state, t| {
+            let state = self.cell.step(w, x.rows(t * batch..(t + 1) * batch), state);
+            each(t + 1, state);
+            state
+        })
+    }
+
+    /// All states over a sequence, index 0 the one before the first step: [`unroll`](Self::unroll), kept.
+    #[track_caller]
+    pub fn states<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        start: State<Var<'t, T>>,
+    ) -> Vec<State<Var<'t, T>>> {
+        let mut states = vec![start];
+        self.unroll(w, x, start, |_, state| states.push(state));
+        states
+    }
+}

@@ -1,0 +1,62 @@
+use crate::cell::{Cell, State};
+use crate::layer::{Initialisation, Layer};
+use crate::linear::Linear;
+use longlag_autodiff::{Bound, Var};
+use longlag_numerics::random::Rng;
+use longlag_numerics::{Parameters, Scalar};
+
+/// A recurrent layer and a linear read-out of its last output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Network {
+    /// The recurrent layer; its parameters' names begin with `rnn.`.
+    pub layer: Layer,
+    /// The read-out; its parameters' names begin with `head.`.
+    pub head: Linear,
+}
+
+impl Network {
+    /// A network from I inputs through H hidden units to O outputs.
+    pub fn new(cell: Cell, input: usize, hidden: usize, output: usize) -> Network {
+        let layer = Layer::new("rnn.", cell, input, hidden);
+        Network { layer, head: Linear::new("head", hidden, output) }
+    }
+
+    /// The number of its parameters.
+    pub fn size(&self) -> usize {
+        let Layer { cell, input, hidden, .. } = self.layer;
+        cell.gates().len() * hidden * (input + hidden + 2) + self.head.output * (hidden + 1)
+    }
+
+    /// The network of the given cell whose number of parameters comes nearest to `size`, by its H.
+    pub fn of_size(cell: Cell, input: usize, output: usize, size: usize) -> Network {
+        let at = |hidden| Network::new(cell, input, hidden, output);
+        let above = (1..).find(|&h| at(h).size() >= size).expect("sizes grow with H");
+        let (below, above) = (at((above - 1).max(1)), at(above));
+        if size.abs_diff(below.size()) < size.abs_diff(above.size()) { below } else { above }
+    }
+
+    /// Its parameters at the start.
+    pub fn parameters<T: Scalar>(&self, start: &Initialisation, rng: &Rng) -> Parameters<T> {
+        let mut parameters = Parameters::default();
+        self.layer.push_parameters(&mut parameters, start, rng);
+        self.head.push_parameters(&mut parameters, rng);
+        parameters
+    }
+
+    /// The outputs (B, O) after the last step of `x` (T·B, I), from the state 0. `each` sees
+    /// (t, state after step t) for t = 0 (the state 0) to T.
+    #[track_caller]
+    pub fn apply<'t, T: Scalar>(
+        &self,
+        parameters: &Bound<'t, '_, T>,
+        x: Var<'t, T>,
+        batch: usize,
+        mut each: impl FnMut(usize, State<Var<'t, T>>),
+    ) -> Var<'t, T> {
+        let w = self.layer.weights(parameters);
+        let start = self.layer.zero_state(parameters.tape(), batch);
+        each(0, start);
+        let last = self.layer.unroll(&w, x, start, each);
+        self.head.apply(parameters, last.h)
+    }
+}

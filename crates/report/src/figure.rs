@@ -1,0 +1,80 @@
+//! Figures as small, themable, byte-stable SVG.
+//!
+//! The key decision: **plotters computes charts, a backend of our own writes them.** The stock SVG
+//! backend has fixed colours, and its text depends on installed fonts. Ours writes colours as CSS
+//! classes, so one figure serves light and dark pages, and every coordinate from an integer number of
+//! tenths of a pixel, so that the same report gives the same bytes on every machine.
+//!
+//! A figure is 480 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
+//! 600 px wide, where its text is as large as a book's; on a phone 360 px wide it is 9 px and more, and
+//! nothing has to scroll.
+//!
+//! Titles and labels may hold a small markup: `^{…}` raises, `_{…}` lowers, `*…*` is italic, so that
+//! `‖∂*L*/∂*h*_{*t*}‖` looks as it does in the text.
+//!
+//! Values that an axis has no place for (zero and below on a logarithmic axis, infinities, NaN) are
+//! drawn in a lane of their own beside the axis, which is labelled `0`, `< 0`, `∞` or `NaN`.
+//!
+//! ```
+//! use longlag_report::figure::{Axis, Css, Curve, LineChart};
+//!
+//! let steps = || (0..=64).map(f64::from);
+//! let figure = LineChart::new(
+//!     "Gradient norm against lag: the RNN's falls to 10⁻⁹ over 64 steps, the LSTM's stays near 1.",
+//!     Axis::linear("Lag"),
+//!     Axis::log("Gradient norm"),
+//! )
+//! .curve(Curve::new("RNN", steps().zip(steps().map(|lag| 0.72f64.powi(lag as i32)))))
+//! .curve(Curve::new("LSTM", steps().map(|lag| (lag, 1.0 / (1.0 + 0.01 * lag)))))
+//! .figure();
+//! assert_eq!(figure.lint(), Vec::<String>::new());
+//! assert!(figure.svg(Css::Page).starts_with("<svg"));
+//! ```
+
+mod backend;
+mod canvas;
+mod dot_chart;
+mod ink;
+mod line_chart;
+mod markup;
+mod path;
+mod scale;
+
+pub use dot_chart::{DotChart, DotRow, Marker};
+pub use ink::{Ink, ink_of, page_css};
+pub use line_chart::{Curve, LineChart};
+pub use scale::Axis;
+
+/// Where a figure's colours come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Css {
+    /// From the page that the figure is written into: its style sheet must have [`page_css`].
+    Page,
+    /// From the file itself, which follows the reader's system: for a file that stands alone.
+    Embedded,
+}
+
+/// A finished figure; drawn by [`LineChart::figure`] and [`DotChart::figure`].
+#[derive(Debug)]
+pub struct Figure {
+    drawing: backend::Drawing,
+}
+
+impl Figure {
+    /// The figure as SVG. It may stand in Markdown as it is: it has no blank line, and no character in it
+    /// is Markdown's.
+    pub fn svg(&self, css: Css) -> String {
+        self.drawing.svg(css)
+    }
+
+    /// What is wrong with the layout, for a test to assert empty: texts that leave the figure or overlap
+    /// each other, data outside its axes' ranges. Text widths are estimates.
+    pub fn lint(&self) -> Vec<String> {
+        self.drawing.lint()
+    }
+
+    /// What the figure shows, in a sentence or two, for readers who cannot see it.
+    pub fn description(&self) -> &str {
+        &self.drawing.description
+    }
+}
