@@ -78,6 +78,12 @@ impl<T: Scalar> Tape<T> {
         self.place(a.nrows(), a.ncols(), false, |y| y.iter_mut().zip(a).for_each(|(y, &a)| *y = a))
     }
 
+    /// Data that `fill` writes, row by row, over whatever is there. Panics if it is empty.
+    #[track_caller]
+    pub fn constant_with(&self, rows: usize, cols: usize, fill: impl FnOnce(&mut [T])) -> Var<'_, T> {
+        self.place(rows, cols, false, fill)
+    }
+
     /// A variable of zeros, such as an initial state. Panics if it is empty.
     #[track_caller]
     pub fn zeros(&self, rows: usize, cols: usize) -> Var<'_, T> {

@@ -5,7 +5,18 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A recurrent cell: which equations take the state from one step to the next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cell {
     /// The plain network with tanh (Elman 1990): h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh).
@@ -25,7 +36,13 @@ pub enum Cell {
 
 impl Cell {
     /// All cells.
-    pub const ALL: [Cell; 5] = [Cell::RnnTanh, Cell::RnnRelu, Cell::Lstm, Cell::Gru, Cell::GruResetBefore];
+    pub const ALL: [Cell; 5] = [
+        Cell::RnnTanh,
+        Cell::RnnRelu,
+        Cell::Lstm,
+        Cell::Gru,
+        Cell::GruResetBefore,
+    ];
 
     /// Its name in tables and figures.
     pub fn name(self) -> &'static str {
@@ -66,6 +83,10 @@ impl Cell {
             s.c.is_some() == self.has_c(),
             "{self}: the state c is for cells that have one, and only them"
         );
+        if let Some(c) = s.c {
+            let (h, c) = (s.h.shape(), c.shape());
+            assert!(h == c, "{self}: the states h {h:?} and c {c:?} differ in shape");
+        }
         match self {
             Cell::RnnTanh => rnn::step(&rnn::RnnTanh, w, x, s),
             Cell::RnnRelu => rnn::step(&rnn::RnnRelu, w, x, s),
@@ -125,7 +146,8 @@ impl<'t, T: Scalar> Weights<Var<'t, T>> {
     /// W_ih x + b_ih + W_hh h + b_hh.
     #[track_caller]
     pub(crate) fn sum(&self, x: Var<'t, T>, h: Var<'t, T>) -> Var<'t, T> {
-        x.tape().affine(&[(x, self.w_ih), (h, self.w_hh)], &[self.b_ih, self.b_hh])
+        x.tape()
+            .affine(&[(x, self.w_ih), (h, self.w_hh)], &[self.b_ih, self.b_hh])
     }
     /// W_ih x + b_ih.
     #[track_caller]

@@ -15,8 +15,8 @@ use longlag_numerics::{Pointwise, Real, Scalar};
 pub struct GruEquations;
 impl Pointwise<5, 1> for GruEquations {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z_r, z_z, x_n, h_n, h_prev]: [R; 5]) -> [R; 1] {
-        let (r, z) = (z_r.sigmoid(), z_z.sigmoid());
+    fn apply<R: Real>(&self, [a_r, a_z, x_n, h_n, h_prev]: [R; 5]) -> [R; 1] {
+        let (r, z) = (a_r.sigmoid(), a_z.sigmoid());
         let n = (x_n + r * h_n).tanh();
         [n + z * (h_prev - n)] // (1 − z) n + z h_prev
     }
@@ -28,8 +28,8 @@ impl Pointwise<5, 1> for GruEquations {
 pub struct GruGates;
 impl Pointwise<2, 1> for GruGates {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z_r, h_prev]: [R; 2]) -> [R; 1] {
-        [z_r.sigmoid() * h_prev]
+    fn apply<R: Real>(&self, [a_r, h_prev]: [R; 2]) -> [R; 1] {
+        [a_r.sigmoid() * h_prev]
     }
 }
 
@@ -38,8 +38,8 @@ impl Pointwise<2, 1> for GruGates {
 pub struct GruCandidate;
 impl Pointwise<3, 1> for GruCandidate {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z_z, z_n, h_prev]: [R; 3]) -> [R; 1] {
-        let (z, n) = (z_z.sigmoid(), z_n.tanh());
+    fn apply<R: Real>(&self, [a_z, a_n, h_prev]: [R; 3]) -> [R; 1] {
+        let (z, n) = (a_z.sigmoid(), a_n.tanh());
         [n + z * (h_prev - n)]
     }
 }
@@ -52,9 +52,10 @@ pub(crate) fn step_reset_after<'t, T: Scalar>(
     s: State<Var<'t, T>>,
 ) -> State<Var<'t, T>> {
     let [_, hidden] = s.h.shape();
-    let [z_r, z_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
+    let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
     let n = w.gates(hidden, 2, 3);
-    let [h] = GruEquations.apply([z_r, z_z, n.from_input(x), n.from_state(s.h), s.h]);
+    let [h] =
+        GruEquations.apply([a_r, a_z, n.from_input(x), n.from_state(s.h), s.h]);
     State { h, c: None }
 }
 
@@ -66,9 +67,9 @@ pub(crate) fn step_reset_before<'t, T: Scalar>(
     s: State<Var<'t, T>>,
 ) -> State<Var<'t, T>> {
     let [_, hidden] = s.h.shape();
-    let [z_r, z_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
-    let [kept] = GruGates.apply([z_r, s.h]);
-    let z_n = w.gates(hidden, 2, 3).sum(x, kept);
-    let [h] = GruCandidate.apply([z_z, z_n, s.h]);
+    let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
+    let [kept] = GruGates.apply([a_r, s.h]);
+    let a_n = w.gates(hidden, 2, 3).sum(x, kept);
+    let [h] = GruCandidate.apply([a_z, a_n, s.h]);
     State { h, c: None }
 }

@@ -21,6 +21,8 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Init {
+    /// All 0; for biases.
+    Zero,
     /// Uniform in ±1/√H: PyTorch's default for every weight and bias of a recurrent layer.
     Uniform,
     /// Uniform in ±gain·√(6 / (in + out)), with `in` and `out` those of the whole matrix.
@@ -81,19 +83,49 @@ fn one() -> f64 {
 
 fn non_negative<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     let x = f64::deserialize(from)?;
-    if x >= 0.0 { Ok(x) } else { Err(serde::de::Error::custom(format_args!("{x} must be 0 or more"))) }
+    if x >= 0.0 {
+        Ok(x)
+    } else {
+        Err(serde::de::Error::custom(format_args!("{x} must be 0 or more")))
+    }
 }
 
 impl Init {
+    /// Whether it can fill a matrix of `shape` [out, in] in a layer with `hidden` units (H).
+    ///
+    /// Orthogonal, identity and spectral radius need whole blocks of H rows, so they fill no bias; the
+    /// spectral radius also needs square blocks. The others fill everything.
+    pub fn check(&self, shape: [usize; 2], hidden: usize) -> Result<(), Unfit> {
+        let whole = shape[0].is_multiple_of(hidden);
+        let needs = match self {
+            Init::Orthogonal { .. } | Init::Identity { .. } if !whole => {
+                "whole blocks"
+            }
+            Init::SpectralRadius { .. } if !whole || shape[1] != hidden => {
+                "whole square blocks"
+            }
+            _ => return Ok(()),
+        };
+        Err(Unfit { init: *self, needs, shape, hidden })
+    }
+
     /// Fills `matrix`, shape [out, in], of a layer with `hidden` units (H).
     ///
-    /// Panics if H is 0, and for orthogonal, identity and spectral radius, if the rows aren't whole blocks
-    /// of H; for the spectral radius also if the blocks aren't square.
+    /// Panics where [`check`](Self::check) fails, and if H is 0.
     #[track_caller]
-    pub fn fill<T: Scalar>(&self, mut matrix: ArrayViewMut2<T>, hidden: usize, rng: &mut Rng) {
+    pub fn fill<T: Scalar>(
+        &self,
+        mut matrix: ArrayViewMut2<T>,
+        hidden: usize,
+        rng: &mut Rng,
+    ) {
         assert!(hidden > 0, "fill: the hidden size is 0");
         let (rows, columns) = matrix.dim();
+        if let Err(unfit) = self.check([rows, columns], hidden) {
+            panic!("fill: {unfit}");
+        }
         match *self {
+            Init::Zero => matrix.fill(T::of(0.0)),
             Init::Uniform => {
                 let bound = 1.0 / (hidden as f64).sqrt();
                 draw(matrix, || rng.uniform_in(-bound, bound));
@@ -107,22 +139,25 @@ impl Init {
                 draw(matrix, || deviation * rng.normal());
             }
             Init::Orthogonal { gain } => {
-                for mut block in blocks(&mut matrix, hidden) {
+                for mut block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
                     let q = linalg::orthogonal(block.dim(), rng);
-                    Zip::from(&mut block).and(&q).for_each(|x, q| *x = T::of(gain * q));
+                    Zip::from(&mut block)
+                        .and(&q)
+                        .for_each(|x, q| *x = T::of(gain * q));
                 }
             }
             Init::Identity { scale } => {
-                for mut block in blocks(&mut matrix, hidden) {
+                for mut block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
                     block.fill(T::of(0.0));
                     block.diag_mut().fill(T::of(scale));
                 }
             }
             Init::SpectralRadius { radius } => {
-                for mut block in blocks(&mut matrix, hidden) {
+                for mut block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
                     draw(block.view_mut(), || rng.normal());
-                    scale_to_spectral_radius(block, radius)
-                        .expect("a Gaussian matrix is nilpotent with probability 0");
+                    scale_to_spectral_radius(block, radius).expect(
+                        "a Gaussian matrix is nilpotent with probability 0",
+                    );
                 }
             }
         }
@@ -130,19 +165,33 @@ impl Init {
 }
 
 /// Fills a matrix row by row.
-fn draw<T: Scalar>(mut matrix: ArrayViewMut2<T>, mut sample: impl FnMut() -> f64) {
+fn draw<T: Scalar>(
+    mut matrix: ArrayViewMut2<T>,
+    mut sample: impl FnMut() -> f64,
+) {
     matrix.iter_mut().for_each(|x| *x = T::of(sample()));
 }
 
-#[track_caller]
-fn blocks<'a, T>(
-    matrix: &'a mut ArrayViewMut2<T>,
+/// An initialiser that can't fill a matrix of this shape: [`Init::check`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Unfit {
+    init: Init,
+    needs: &'static str,
+    shape: [usize; 2],
     hidden: usize,
-) -> impl Iterator<Item = ArrayViewMut2<'a, T>> {
-    let shape = matrix.shape();
-    assert!(shape[0].is_multiple_of(hidden), "fill: {shape:?} isn't whole blocks of {hidden} rows");
-    matrix.axis_chunks_iter_mut(Axis(0), hidden)
 }
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Unfit { init, needs, shape: [rows, columns], hidden } = self;
+        write!(
+            f,
+            "{init:?} fills {needs} of {hidden} rows, not a matrix of {rows} × {columns}"
+        )
+    }
+}
+
+impl std::error::Error for Unfit {}
 
 /// Multiplies a square matrix so that its [`spectral_radius`] is `radius`, up to rounding.
 ///
@@ -155,7 +204,8 @@ pub fn scale_to_spectral_radius<T: Scalar>(
     radius: f64,
 ) -> Result<(), NoSpectralRadius> {
     let now = spectral_radius(matrix.view());
-    let largest = matrix.iter().fold(0.0, |most: f64, x| most.max(x.value().abs()));
+    let largest =
+        matrix.iter().fold(0.0, |most: f64, x| most.max(x.value().abs()));
     let rounding = matrix.nrows() as f64 * f64::EPSILON * largest;
     if now.is_nan() || now <= rounding {
         return Err(NoSpectralRadius(now));
@@ -170,7 +220,11 @@ pub struct NoSpectralRadius(pub f64);
 
 impl fmt::Display for NoSpectralRadius {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "the matrix has the spectral radius {:e}: no factor makes it another one", self.0)
+        write!(
+            f,
+            "the matrix has the spectral radius {:e}: no factor makes it another one",
+            self.0
+        )
     }
 }
 
@@ -187,12 +241,21 @@ impl std::error::Error for NoSpectralRadius {}
 ///
 /// Panics if there is no parameter of a name, or its length isn't 4·H.
 #[track_caller]
-pub fn forget_gate_bias<T: Scalar>(parameters: &mut Parameters<T>, b_ih: &str, b_hh: &str, value: f64) {
+pub fn forget_gate_bias<T: Scalar>(
+    parameters: &mut Parameters<T>,
+    b_ih: &str,
+    b_hh: &str,
+    value: f64,
+) {
     for (name, value) in [(b_ih, value), (b_hh, 0.0)] {
         let span = parameters.span(name);
         let (len, start) = (span.len(), span.start);
-        assert!(len.is_multiple_of(4), "forget_gate_bias: `{name}` has {len} entries, not 4·H");
+        assert!(
+            len.is_multiple_of(4),
+            "forget_gate_bias: `{name}` has {len} entries, not 4·H"
+        );
         let hidden = len / 4;
-        parameters.values[start + hidden..start + 2 * hidden].fill(T::of(value));
+        parameters.values[start + hidden..start + 2 * hidden]
+            .fill(T::of(value));
     }
 }

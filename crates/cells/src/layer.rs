@@ -57,29 +57,53 @@ impl Layer {
         Layer { cell, input, hidden, names }
     }
 
-    /// Adds the layer's parameters. Each is drawn from a stream of `rng` under its own name.
+    /// Whether `start` can fill this layer's parameters.
     ///
-    /// `forget_bias` is for cells with a forget gate and left out of account for others.
-    pub fn push_parameters<T: Scalar>(&self, to: &mut Parameters<T>, start: &Initialisation, rng: &Rng) {
+    /// # Errors
+    /// The first parameter whose initialiser doesn't fit its shape, in words.
+    pub fn check(&self, start: &Initialisation) -> Result<(), String> {
+        self.parts(start).into_iter().try_for_each(|(name, shape, init)| {
+            let unfit = |unfit| format!("`{name}`: {unfit}");
+            init.check(shape, self.hidden).map_err(unfit)
+        })
+    }
+
+    /// Each parameter's name, shape and initialiser.
+    fn parts(&self, start: &Initialisation) -> [(&str, [usize; 2], Init); 4] {
         let rows = self.cell.gates().len() * self.hidden;
         let Weights { w_ih, w_hh, b_ih, b_hh } = &self.names;
-        for (name, shape, init) in [
+        [
             (w_ih, [rows, self.input], start.input),
             (w_hh, [rows, self.hidden], start.recurrent),
             (b_ih, [1, rows], start.bias),
             (b_hh, [1, rows], start.bias),
-        ] {
+        ]
+    }
+
+    /// Adds the layer's parameters. Each is drawn from a stream of `rng` under its own name.
+    ///
+    /// `forget_bias` is for cells with a forget gate and left out of account for others.
+    pub fn push_parameters<T: Scalar>(
+        &self,
+        to: &mut Parameters<T>,
+        start: &Initialisation,
+        rng: &Rng,
+    ) {
+        for (name, shape, init) in self.parts(start) {
             to.push(name, shape, T::of(0.0));
             init.fill(to.view_mut(name), self.hidden, &mut rng.stream(name));
         }
         if let (Cell::Lstm, Some(bias)) = (self.cell, start.forget_bias) {
-            forget_gate_bias(to, b_ih, b_hh, bias);
+            forget_gate_bias(to, &self.names.b_ih, &self.names.b_hh, bias);
         }
     }
 
     /// Its weights among the bound parameters.
     #[track_caller]
-    pub fn weights<'t, T: Scalar>(&self, parameters: &Bound<'t, '_, T>) -> Weights<Var<'t, T>> {
+    pub fn weights<'t, T: Scalar>(
+        &self,
+        parameters: &Bound<'t, '_, T>,
+    ) -> Weights<Var<'t, T>> {
         Weights {
             w_ih: parameters.get(&self.names.w_ih),
             w_hh: parameters.get(&self.names.w_hh),
@@ -89,7 +113,11 @@ impl Layer {
     }
 
     /// The state 0 for `batch` sequences.
-    pub fn zero_state<'t, T: Scalar>(&self, tape: &'t Tape<T>, batch: usize) -> State<Var<'t, T>> {
+    pub fn zero_state<'t, T: Scalar>(
+        &self,
+        tape: &'t Tape<T>,
+        batch: usize,
+    ) -> State<Var<'t, T>> {
         let zeros = || tape.zeros(batch, self.hidden);
         State { h: zeros(), c: self.cell.has_c().then(zeros) }
     }
@@ -107,12 +135,17 @@ impl Layer {
         mut each: impl FnMut(usize, State<Var<'t, T>>),
     ) -> State<Var<'t, T>> {
         let ([rows, _], [batch, _]) = (x.shape(), start.h.shape());
-        assert!(rows % batch == 0, "unroll: {rows} rows are no whole number of steps of {batch} sequences");
-        (0..rows / batch).fold(start, |state, t| {
-            let state = self.cell.step(w, x.rows(t * batch..(t + 1) * batch), state);
+        assert!(
+            rows % batch == 0,
+            "unroll: {rows} rows are no whole number of steps of {batch} sequences"
+        );
+        let mut state = start;
+        for t in 0..rows / batch {
+            let x = x.rows(t * batch..(t + 1) * batch);
+            state = self.cell.step(w, x, state);
             each(t + 1, state);
-            state
-        })
+        }
+        state
     }
 
     /// All states over a sequence, index 0 the one before the first step: [`unroll`](Self::unroll), kept.

@@ -5,15 +5,15 @@ use longlag_numerics::{Pointwise, Real, Scalar};
 // ANCHOR: equations
 /// The LSTM (Hochreiter and Schmidhuber 1997; forget gate: Gers,
 /// Schmidhuber and Cummins 2000). From the sums before the gates,
-/// z = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh in four parts, and
+/// a = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh in four parts, and
 /// c_{t−1}, to h_t and c_t.
 #[derive(Clone, Copy, Debug)]
 pub struct LstmEquations;
 impl Pointwise<5, 2> for LstmEquations {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z_i, z_f, z_g, z_o, c_prev]: [R; 5]) -> [R; 2] {
-        let (i, f) = (z_i.sigmoid(), z_f.sigmoid());
-        let (g, o) = (z_g.tanh(), z_o.sigmoid());
+    fn apply<R: Real>(&self, [a_i, a_f, a_g, a_o, c_prev]: [R; 5]) -> [R; 2] {
+        let (i, f) = (a_i.sigmoid(), a_f.sigmoid());
+        let (g, o) = (a_g.tanh(), a_o.sigmoid());
         let c = f * c_prev + i * g;
         let h = o * c.tanh();
         [h, c]
@@ -30,9 +30,9 @@ pub(crate) fn step<'t, T: Scalar>(
     x: Var<'t, T>,
     s: State<Var<'t, T>>,
 ) -> State<Var<'t, T>> {
-    let [z_i, z_f, z_g, z_o] = w.sum(x, s.h).split();
+    let [a_i, a_f, a_g, a_o] = w.sum(x, s.h).split();
     let c_prev = s.c.expect("an LSTM has a cell state");
-    let [h, c] = LstmEquations.apply([z_i, z_f, z_g, z_o, c_prev]);
+    let [h, c] = LstmEquations.apply([a_i, a_f, a_g, a_o, c_prev]);
     State { h, c: Some(c) }
 }
 // ANCHOR_END: step

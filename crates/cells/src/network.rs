@@ -16,7 +16,12 @@ pub struct Network {
 
 impl Network {
     /// A network from I inputs through H hidden units to O outputs.
-    pub fn new(cell: Cell, input: usize, hidden: usize, output: usize) -> Network {
+    pub fn new(
+        cell: Cell,
+        input: usize,
+        hidden: usize,
+        output: usize,
+    ) -> Network {
         let layer = Layer::new("rnn.", cell, input, hidden);
         Network { layer, head: Linear::new("head", hidden, output) }
     }
@@ -24,19 +29,34 @@ impl Network {
     /// The number of its parameters.
     pub fn size(&self) -> usize {
         let Layer { cell, input, hidden, .. } = self.layer;
-        cell.gates().len() * hidden * (input + hidden + 2) + self.head.output * (hidden + 1)
+        cell.gates().len() * hidden * (input + hidden + 2)
+            + self.head.output * (hidden + 1)
     }
 
     /// The network of the given cell whose number of parameters comes nearest to `size`, by its H.
-    pub fn of_size(cell: Cell, input: usize, output: usize, size: usize) -> Network {
+    pub fn of_size(
+        cell: Cell,
+        input: usize,
+        output: usize,
+        size: usize,
+    ) -> Network {
         let at = |hidden| Network::new(cell, input, hidden, output);
-        let above = (1..).find(|&h| at(h).size() >= size).expect("sizes grow with H");
+        let above =
+            (1..).find(|&h| at(h).size() >= size).expect("sizes grow with H");
         let (below, above) = (at((above - 1).max(1)), at(above));
-        if size.abs_diff(below.size()) < size.abs_diff(above.size()) { below } else { above }
+        if size.abs_diff(below.size()) < size.abs_diff(above.size()) {
+            below
+        } else {
+            above
+        }
     }
 
     /// Its parameters at the start.
-    pub fn parameters<T: Scalar>(&self, start: &Initialisation, rng: &Rng) -> Parameters<T> {
+    pub fn parameters<T: Scalar>(
+        &self,
+        start: &Initialisation,
+        rng: &Rng,
+    ) -> Parameters<T> {
         let mut parameters = Parameters::default();
         self.layer.push_parameters(&mut parameters, start, rng);
         self.head.push_parameters(&mut parameters, rng);

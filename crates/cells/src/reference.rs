@@ -57,33 +57,47 @@ pub fn step<R: Scalar>(
         b_hh: parameters.view(&layer.names.b_hh),
     };
     let h = &s.h[..];
-    let plain =
-        |equations: &dyn Fn(R) -> R| -> Vec<R> { (0..n).map(|j| equations(w.sum(j, x, h))).collect() };
+    let plain = |equations: &dyn Fn(R) -> R| -> Vec<R> {
+        (0..n).map(|j| equations(w.sum(j, x, h))).collect()
+    };
     match layer.cell {
-        Cell::RnnTanh => State { h: plain(&|z| RnnTanh.apply([z])[0]), c: None },
-        Cell::RnnRelu => State { h: plain(&|z| RnnRelu.apply([z])[0]), c: None },
+        Cell::RnnTanh => {
+            State { h: plain(&|a| RnnTanh.apply([a])[0]), c: None }
+        }
+        Cell::RnnRelu => {
+            State { h: plain(&|a| RnnRelu.apply([a])[0]), c: None }
+        }
         Cell::Lstm => {
             let c = s.c.as_ref().expect("an LSTM has a cell state");
             let unit = |j| {
-                let [z_i, z_f, z_g, z_o] = [0, 1, 2, 3].map(|gate| w.sum(gate * n + j, x, h));
-                LstmEquations.apply([z_i, z_f, z_g, z_o, c[j]])
+                let [a_i, a_f, a_g, a_o] =
+                    [0, 1, 2, 3].map(|gate| w.sum(gate * n + j, x, h));
+                LstmEquations.apply([a_i, a_f, a_g, a_o, c[j]])
             };
             let (h, c) = (0..n).map(unit).map(|[h, c]| (h, c)).unzip();
             State { h, c: Some(c) }
         }
         Cell::Gru => {
             let unit = |j| {
-                let [z_r, z_z] = [0, 1].map(|gate| w.sum(gate * n + j, x, h));
+                let [a_r, a_z] = [0, 1].map(|gate| w.sum(gate * n + j, x, h));
                 let k = 2 * n + j;
-                GruEquations.apply([z_r, z_z, w.from_input(k, x), w.from_state(k, h), h[j]])[0]
+                GruEquations.apply([
+                    a_r,
+                    a_z,
+                    w.from_input(k, x),
+                    w.from_state(k, h),
+                    h[j],
+                ])[0]
             };
             State { h: (0..n).map(unit).collect(), c: None }
         }
         Cell::GruResetBefore => {
-            let kept: Vec<R> = (0..n).map(|j| GruGates.apply([w.sum(j, x, h), h[j]])[0]).collect();
+            let kept: Vec<R> = (0..n)
+                .map(|j| GruGates.apply([w.sum(j, x, h), h[j]])[0])
+                .collect();
             let unit = |j| {
-                let z_n = w.sum(2 * n + j, x, &kept);
-                GruCandidate.apply([w.sum(n + j, x, h), z_n, h[j]])[0]
+                let a_n = w.sum(2 * n + j, x, &kept);
+                GruCandidate.apply([w.sum(n + j, x, h), a_n, h[j]])[0]
             };
             State { h: (0..n).map(unit).collect(), c: None }
         }

@@ -3,23 +3,23 @@ use longlag_autodiff::Var;
 use longlag_numerics::{Pointwise, Real, Scalar};
 
 // ANCHOR: equations
-/// Elman 1990, with tanh: h_t = tanh(z), z = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh.
+/// Elman 1990, with tanh: h_t = tanh(a), a = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh.
 #[derive(Clone, Copy, Debug)]
 pub struct RnnTanh;
 impl Pointwise<1, 1> for RnnTanh {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z]: [R; 1]) -> [R; 1] {
-        [z.tanh()]
+    fn apply<R: Real>(&self, [a]: [R; 1]) -> [R; 1] {
+        [a.tanh()]
     }
 }
 
-/// The same with a rectifier: h_t = max(z, 0).
+/// The same with a rectifier: h_t = max(a, 0).
 #[derive(Clone, Copy, Debug)]
 pub struct RnnRelu;
 impl Pointwise<1, 1> for RnnRelu {
     #[inline(always)]
-    fn apply<R: Real>(&self, [z]: [R; 1]) -> [R; 1] {
-        [z.relu()]
+    fn apply<R: Real>(&self, [a]: [R; 1]) -> [R; 1] {
+        [a.relu()]
     }
 }
 // ANCHOR_END: equations

@@ -4,7 +4,8 @@
 //! Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998). No writer of the first part of that data
 //! set appears in it; here, as is usual for this file, the first 1,437 rows train and the last 360 test.
 
-use ndarray::{Array2, ArrayView2};
+use longlag_numerics::Scalar;
+use ndarray::{Array2, Axis};
 use std::ops::Range;
 
 /// Pixels of an image: the steps of its sequence.
@@ -38,23 +39,24 @@ impl Digits {
     /// Some rows.
     #[must_use]
     pub fn rows(&self, rows: Range<usize>) -> Digits {
-        let pixels = self.pixels.slice(ndarray::s![rows.clone(), ..]).to_owned();
+        let pixels =
+            self.pixels.slice_axis(Axis(0), rows.clone().into()).to_owned();
         Digits { pixels, labels: self.labels[rows].to_vec() }
+    }
+
+    /// Writes images as sequences of their pixels, (64·B, 1): the pixel of step t of the b-th row of `rows`
+    /// stands in entry t·B + b.
+    pub fn write_sequences<T: Scalar>(&self, rows: &[usize], to: &mut [T]) {
+        for (t, step) in to.chunks_exact_mut(rows.len()).enumerate() {
+            for (to, &row) in step.iter_mut().zip(rows) {
+                *to = T::of(f64::from(self.pixels[[row, t]]));
+            }
+        }
     }
 
     /// The number of images.
     #[expect(clippy::len_without_is_empty, reason = "there are always images")]
     pub fn len(&self) -> usize {
         self.labels.len()
-    }
-}
-
-/// Writes the images of `rows` as a sequence of pixels: (64·B, 1), the pixel of step t of image b in row
-/// t·B + b.
-pub fn as_sequence<T: From<f32>>(pixels: ArrayView2<'_, f32>, rows: &[usize], to: &mut [T]) {
-    for t in 0..PIXELS {
-        for (b, &row) in rows.iter().enumerate() {
-            to[t * rows.len() + b] = pixels[[row, t]].into();
-        }
     }
 }

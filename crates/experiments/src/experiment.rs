@@ -1,4 +1,5 @@
-use longlag_report::{Figure, Report};
+use longlag_report::Report;
+use longlag_report::figure::Figure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
@@ -57,7 +58,11 @@ impl ConfigError {
         value: impl fmt::Debug,
         rule: &str,
     ) -> Result<(), ConfigError> {
-        if ok { Ok(()) } else { Err(ConfigError(format!("`{field}` is {value:?}, but {rule}"))) }
+        if ok {
+            Ok(())
+        } else {
+            Err(ConfigError(format!("`{field}` is {value:?}, but {rule}")))
+        }
     }
 }
 
@@ -108,15 +113,22 @@ impl Entry {
             name: E::NAME,
             question: E::QUESTION,
             figures: E::FIGURES,
-            default: || serde_json::to_string_pretty(&E::Config::default()).expect("a config is plain data") + "\n",
+            default: || {
+                serde_json::to_string_pretty(&E::Config::default())
+                    .expect("a config is plain data")
+                    + "\n"
+            },
             prepare: |config, seed| {
                 let mut value: serde_json::Value = parse(config)?;
-                if let (Some(seed), Some(fields)) = (seed, value.as_object_mut()) {
+                if let (Some(seed), Some(fields)) =
+                    (seed, value.as_object_mut())
+                {
                     fields.insert("seed".into(), seed.into());
                 }
                 // Read from the text again, so that a message has line and column.
                 let _: E::Config = parse(config)?;
-                let config: E::Config = serde_json::from_value(value).map_err(|e| ConfigError(e.to_string()))?;
+                let config: E::Config = serde_json::from_value(value)
+                    .map_err(|e| ConfigError(e.to_string()))?;
                 E::check(&config)?;
                 Ok(Box::new(move |progress| E::run(&config, progress)))
             },
@@ -133,13 +145,19 @@ impl Entry {
     ///
     /// # Errors
     /// If it isn't JSON of the right fields (with line and column), or a value can't be run.
-    pub fn prepare(&self, config: &str, seed: Option<u64>) -> Result<Prepared, ConfigError> {
+    pub fn prepare(
+        &self,
+        config: &str,
+        seed: Option<u64>,
+    ) -> Result<Prepared, ConfigError> {
         (self.prepare)(config, seed)
     }
 
     /// Runs the published config.
     pub fn run_default(&self, progress: &dyn Progress) -> Report {
-        let run = self.prepare(&self.default_config(), None).expect("the published config is good");
+        let run = self
+            .prepare(&self.default_config(), None)
+            .expect("the published config is good");
         run(progress)
     }
 }

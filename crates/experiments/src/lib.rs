@@ -12,12 +12,16 @@ mod experiment;
 pub mod first_race;
 pub mod trust_the_gradient;
 
-pub use experiment::{ConfigError, Entry, Experiment, FigureSpec, Progress, Silent};
+pub use experiment::{
+    ConfigError, Entry, Experiment, FigureSpec, Prepared, Progress, Silent,
+};
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 2] =
-        [Entry::of::<trust_the_gradient::TrustTheGradient>(), Entry::of::<first_race::FirstRace>()];
+    static ALL: [Entry; 2] = [
+        Entry::of::<trust_the_gradient::TrustTheGradient>(),
+        Entry::of::<first_race::FirstRace>(),
+    ];
     &ALL
 }
 

@@ -68,6 +68,12 @@ pub trait Lanes:
     /// The nearest integer, ties to even.
     #[must_use]
     fn round(self) -> Self;
+    /// The smaller of `self` and `limit`; a NaN stays.
+    #[must_use]
+    fn at_most(self, limit: Self) -> Self;
+    /// The larger of `self` and `limit`; a NaN stays.
+    #[must_use]
+    fn at_least(self, limit: Self) -> Self;
     /// `self < b`; false if either is NaN.
     fn lt(self, b: Self) -> Self::Mask;
     /// `self == b`; false if either is NaN.
@@ -75,9 +81,24 @@ pub trait Lanes:
     /// `yes` in the lanes of `mask`, else `no`.
     #[must_use]
     fn pick(mask: Self::Mask, yes: Self, no: Self) -> Self;
+    /// One step of a transposition: swaps the odd blocks of `SPAN` lanes of `self` with the even ones of
+    /// `other`. With `self` = a₀ a₁ a₂ a₃ and `other` = b₀ b₁ b₂ b₃, a span of 1 gives a₀ b₀ a₂ b₂ and
+    /// a₁ b₁ a₃ b₃. `SPAN` is a power of two below `WIDTH`.
+    #[must_use]
+    fn exchange<const SPAN: usize>(self, other: Self) -> (Self, Self);
     /// 2ⁿ of an integer n from −126 to 127 (`f32`) or −1022 to 1023 (`f64`); anything else gives garbage.
     #[must_use]
     fn pow2(self) -> Self;
+    /// `self` · 2ⁿ, rounded once also where it is subnormal; infinite where it is too large.
+    ///
+    /// n is an integer from −252 to 254 (`f32`) or −2044 to 2046 (`f64`), and `self` · 2^(n/2) must be
+    /// normal or exact: so it is for every n if `self` is from ½ to 2. Anything else gives garbage.
+    #[inline(always)]
+    #[must_use]
+    fn scale(self, n: Self) -> Self {
+        let half = (n * n.fill(Self::Element::from_f64(0.5))).round();
+        self * half.pow2() * (n - half).pow2()
+    }
     /// ⌊log₂|x|⌋ of a normal x; anything else gives garbage.
     #[must_use]
     fn exponent(self) -> Self;
@@ -170,6 +191,14 @@ macro_rules! float {
                 self.round_ties_even()
             }
             #[inline(always)]
+            fn at_most(self, limit: $t) -> $t {
+                if limit < self { limit } else { self }
+            }
+            #[inline(always)]
+            fn at_least(self, limit: $t) -> $t {
+                if self < limit { limit } else { self }
+            }
+            #[inline(always)]
             fn lt(self, b: $t) -> bool {
                 self < b
             }
@@ -182,9 +211,13 @@ macro_rules! float {
                 if mask { yes } else { no }
             }
             #[inline(always)]
+            fn exchange<const SPAN: usize>(self, _: $t) -> ($t, $t) {
+                unreachable!("no span is below a width of 1")
+            }
+            #[inline(always)]
             fn pow2(self) -> $t {
                 // Adding 2^m + bias leaves n + bias in the lowest bits of the mantissa.
-                let n = self + ((1 as $bits) << $mantissa) as $t + $bias as $t;
+                let n = self + (((1 as $bits) << $mantissa) + $bias) as $t;
                 $t::from_bits(n.to_bits() << $mantissa)
             }
             #[inline(always)]

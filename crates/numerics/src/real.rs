@@ -1,7 +1,7 @@
 //! What equations are written over.
 
 use crate::lanes::{Float, Lanes};
-use crate::math::Elementary;
+use crate::math;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// A real number, or many of them side by side.
@@ -62,19 +62,19 @@ impl<L: Lanes> Real for L {
     }
     #[inline(always)]
     fn exp(self) -> Self {
-        L::Element::lanes_exp(self)
+        math::exp(self)
     }
     #[inline(always)]
     fn exp_m1(self) -> Self {
-        L::Element::lanes_exp_m1(self)
+        math::exp_m1(self)
     }
     #[inline(always)]
     fn ln(self) -> Self {
-        L::Element::lanes_ln(self)
+        math::ln(self)
     }
     #[inline(always)]
     fn ln_1p(self) -> Self {
-        L::Element::lanes_ln_1p(self)
+        math::ln_1p(self)
     }
     #[inline(always)]
     fn sqrt(self) -> Self {
@@ -82,11 +82,11 @@ impl<L: Lanes> Real for L {
     }
     #[inline(always)]
     fn tanh(self) -> Self {
-        L::Element::lanes_tanh(self)
+        math::tanh(self)
     }
     #[inline(always)]
     fn sigmoid(self) -> Self {
-        L::Element::lanes_sigmoid(self)
+        math::sigmoid(self)
     }
     #[inline(always)]
     fn select(self, positive: Self, otherwise: Self) -> Self {

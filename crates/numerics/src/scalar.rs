@@ -18,8 +18,10 @@ pub trait Scalar: Real + Default + PartialOrd + AddAssign + Debug + Send + Sync 
     /// `c = a·b`, or `c += a·b` if `accumulate`, as [`product::product`] orders it.
     ///
     /// Shapes: `a` (m, k), `b` (k, n), `c` (m, n); any strides. Panics if they don't fit.
+    #[track_caller]
     fn product(a: ArrayView2<Self>, b: ArrayView2<Self>, c: ArrayViewMut2<Self>, accumulate: bool);
     /// `y = p(x)`, or `y += p(x)` if `accumulate`, element by element; all slices of one length.
+    #[track_caller]
     fn pointwise<P: Pointwise<N, M>, const N: usize, const M: usize>(
         p: &P,
         x: [&[Self]; N],
@@ -39,9 +41,11 @@ macro_rules! scalar {
             fn value(self) -> f64 {
                 f64::from(self)
             }
+            #[track_caller]
             fn product(a: ArrayView2<$t>, b: ArrayView2<$t>, c: ArrayViewMut2<$t>, accumulate: bool) {
                 product::product(a, b, c, accumulate);
             }
+            #[track_caller]
             fn pointwise<P: Pointwise<N, M>, const N: usize, const M: usize>(
                 p: &P,
                 x: [&[$t]; N],

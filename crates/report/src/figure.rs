@@ -5,8 +5,8 @@
 //! classes, so one figure serves light and dark pages, and every coordinate from an integer number of
 //! tenths of a pixel, so that the same report gives the same bytes on every machine.
 //!
-//! A figure is 480 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
-//! 600 px wide, where its text is as large as a book's; on a phone 360 px wide it is 9 px and more, and
+//! A figure is 440 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
+//! 550 px wide, where its text is as large as a book's; on a phone 360 px wide it is 10 px and more, and
 //! nothing has to scroll.
 //!
 //! Titles and labels may hold a small markup: `^{…}` raises, `_{…}` lowers, `*…*` is italic, so that

@@ -63,7 +63,9 @@ pub fn format_integer(value: i128) -> String {
 pub fn format_value(value: &Value) -> String {
     match value {
         Value::Number(Number::Integer(value)) => format_integer(*value),
-        Value::Number(Number::Float { value, digits }) => shortest(round_significant(*value, *digits)).text(0),
+        Value::Number(Number::Float { value, digits }) => {
+            shortest(round_significant(*value, *digits)).text(0)
+        }
         Value::Text(text) => text.clone(),
         Value::Flag(true) => "yes".into(),
         Value::Flag(false) => "no".into(),
@@ -79,7 +81,8 @@ pub(crate) fn format_column<'a>(values: impl Iterator<Item = &'a Value>) -> Vec<
         Value::Number(Number::Float { value, digits }) => Some(shortest(round_significant(*value, *digits))),
         _ => None,
     };
-    let plain: Vec<Shortest> = values.iter().filter_map(|value| float(value)).filter(Shortest::is_plain).collect();
+    let plain: Vec<Shortest> =
+        values.iter().filter_map(|value| float(value)).filter(Shortest::is_plain).collect();
     let decimals = plain.iter().map(Shortest::decimals).max().unwrap_or(0);
     let digits = plain.iter().map(|number| number.digits).max().unwrap_or(0);
     let write = |value: &&Value| match float(value) {
@@ -176,7 +179,10 @@ mod tests {
         assert_eq!(format_percent(0.91234, 1), "91.2%");
         assert_eq!(format_percent(-0.5, 0), "−50%");
         assert_eq!(format_percent(f64::NAN, 0), "NaN");
-        assert_eq!(["0", "1437", "−13,210", "1,000,000"], [0, 1437, -13210, 1_000_000].map(format_integer)[..]);
+        assert_eq!(
+            ["0", "1437", "−13,210", "1,000,000"],
+            [0, 1437, -13210, 1_000_000].map(format_integer)[..]
+        );
     }
 
     #[test]

@@ -46,12 +46,12 @@ impl LookupError {
     }
 }
 
-/// `names` with those first that take the fewest typing errors to become `wanted`; equally near ones
-/// keep their order.
+/// `names` with those first that contain `wanted`, then those that take the fewest typing errors to become
+/// it; equally near ones keep their order.
 pub fn nearest_first(wanted: &str, names: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut names: Vec<String> = names.into_iter().collect();
     if !wanted.is_empty() {
-        names.sort_by_key(|name| edit_distance(wanted, name));
+        names.sort_by_key(|name| (!name.contains(wanted), edit_distance(wanted, name)));
     }
     names
 }

@@ -38,7 +38,9 @@ impl Value {
     /// Text with every bit, for a message about a difference.
     fn in_full(&self) -> String {
         match self {
-            Value::Number(Number::Float { value, .. }) => format!("{value:?} (bits {:016x})", value.to_bits()),
+            Value::Number(Number::Float { value, .. }) => {
+                format!("{value:?} (bits {:016x})", value.to_bits())
+            }
             Value::Text(text) => format!("{text:?}"),
             other => other.to_string(),
         }
@@ -159,6 +161,16 @@ impl Series {
         self.x().into_iter().zip(self.y()).collect()
     }
 
+    /// Comma-separated values under the header `x,y` or `x,y,low,high`, as in [`Table::to_csv`].
+    pub fn to_csv(&self) -> String {
+        let parts = self.parts();
+        let mut table = Table::new(parts.iter().map(|(name, _)| *name));
+        for point in 0..self.x.len() {
+            table.row(parts.iter().map(|(_, numbers)| numbers[point].into()).collect::<Vec<Value>>());
+        }
+        table.to_csv()
+    }
+
     /// The parts by name, in the order of writing; without the band where there is none.
     pub(crate) fn parts(&self) -> Vec<(&'static str, &[Number])> {
         let mut parts = vec![("x", &*self.x), ("y", &*self.y)];
@@ -205,7 +217,7 @@ impl TryFrom<RawSeries> for Series {
 /// ```
 /// use longlag_report::{Number, Report};
 ///
-/// let mut report = Report::new("first-race", &[("hidden", 32)].into_iter().collect::<std::collections::BTreeMap<_, _>>());
+/// let mut report = Report::new("first-race", &serde_json::json!({ "hidden": 32 }));
 /// report.fact("updates", 400).fact("smallest_gradient", Number::rounded(3.14159e-9, 2));
 /// report.table("accuracy", ["cell", "accuracy"]).row(("LSTM", 0.9123)).row(("RNN", 0.5));
 /// report.series("loss", [0, 100], [2.302, 0.41]);
@@ -353,7 +365,8 @@ impl Report {
     /// # Errors
     /// If there is none: the error lists those that exist, the nearest name first.
     pub fn find_table(&self, name: &str) -> Result<&Table, LookupError> {
-        let miss = || LookupError::new(&format!("tables.{name}"), name, "tables", self.tables.keys().cloned());
+        let miss =
+            || LookupError::new(&format!("tables.{name}"), name, "tables", self.tables.keys().cloned());
         self.tables.get(name).ok_or_else(miss)
     }
 
@@ -362,7 +375,8 @@ impl Report {
     /// # Errors
     /// If there is none: the error lists those that exist, the nearest name first.
     pub fn find_series(&self, name: &str) -> Result<&Series, LookupError> {
-        let miss = || LookupError::new(&format!("series.{name}"), name, "series", self.series.keys().cloned());
+        let miss =
+            || LookupError::new(&format!("series.{name}"), name, "series", self.series.keys().cloned());
         self.series.get(name).ok_or_else(miss)
     }
 
@@ -416,15 +430,18 @@ impl Report {
             for (index, row) in table.rows().iter().enumerate() {
                 let cells = table.columns().iter().zip(row);
                 leaves.extend(
-                    cells.map(|(column, value)| (format!("tables.{name} row {index}, {column}"), value.clone())),
+                    cells.map(|(column, value)| {
+                        (format!("tables.{name} row {index}, {column}"), value.clone())
+                    }),
                 );
             }
         }
         for (name, series) in &self.series {
             for (part, numbers) in series.parts() {
                 let points = numbers.iter().enumerate();
-                leaves
-                    .extend(points.map(|(index, n)| (format!("series.{name}.{part}.{index}"), Value::from(*n))));
+                leaves.extend(
+                    points.map(|(index, n)| (format!("series.{name}.{part}.{index}"), Value::from(*n))),
+                );
             }
         }
         leaves

@@ -25,7 +25,8 @@ impl TryFrom<RawTable> for Table {
         if columns.is_empty() {
             return Err("a table without columns".into());
         }
-        if let Some((at, name)) = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name)) {
+        if let Some((at, name)) = columns.iter().enumerate().find(|(at, name)| columns[..*at].contains(name))
+        {
             return Err(format!("a table with two columns {name:?}, the second at {at}"));
         }
         match rows.iter().enumerate().find(|(_, row)| row.len() != columns.len()) {

@@ -3,7 +3,10 @@ use longlag_numerics::Scalar;
 
 /// The mean squared error, over all entries. Shapes: both (B, O).
 #[track_caller]
-pub fn mse<'t, T: Scalar>(prediction: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
+pub fn mse<'t, T: Scalar>(
+    prediction: Var<'t, T>,
+    target: Var<'t, T>,
+) -> Var<'t, T> {
     let error = prediction - target;
     (error * error).mean()
 }
@@ -12,7 +15,10 @@ pub fn mse<'t, T: Scalar>(prediction: Var<'t, T>, target: Var<'t, T>) -> Var<'t,
 ///
 /// Shapes: both (B, C) for C classes; each row of `target` is a distribution, see [`one_hot`].
 #[track_caller]
-pub fn cross_entropy<'t, T: Scalar>(logits: Var<'t, T>, target: Var<'t, T>) -> Var<'t, T> {
+pub fn cross_entropy<'t, T: Scalar>(
+    logits: Var<'t, T>,
+    target: Var<'t, T>,
+) -> Var<'t, T> {
     let [rows, _] = logits.shape();
     (logits.log_softmax() * target).sum().scale(-1.0 / rows as f64)
 }
@@ -21,14 +27,23 @@ pub fn cross_entropy<'t, T: Scalar>(logits: Var<'t, T>, target: Var<'t, T>) -> V
 ///
 /// Panics if a label is not below `classes`.
 #[track_caller]
-pub fn one_hot<'t, T: Scalar>(tape: &'t Tape<T>, labels: &[usize], classes: usize) -> Var<'t, T> {
-    if let Some(label) = labels.iter().find(|&&l| l >= classes) {
+pub fn one_hot<'t, T: Scalar>(
+    tape: &'t Tape<T>,
+    labels: impl ExactSizeIterator<Item = usize>,
+    classes: usize,
+) -> Var<'t, T> {
+    let mut wrong = None;
+    let target = tape.constant_with(labels.len(), classes, |entries| {
+        entries.fill(T::of(0.0));
+        for (row, label) in entries.chunks_exact_mut(classes).zip(labels) {
+            match row.get_mut(label) {
+                Some(entry) => *entry = T::of(1.0),
+                None => wrong = Some(label),
+            }
+        }
+    });
+    if let Some(label) = wrong {
         panic!("one_hot: the label {label} of {classes} classes, which count from 0");
     }
-    tape.constant_with(labels.len(), classes, |entries| {
-        entries.fill(T::of(0.0));
-        for (row, &label) in entries.chunks_exact_mut(classes).zip(labels) {
-            row[label] = T::of(1.0);
-        }
-    })
+    target
 }

@@ -57,7 +57,11 @@ impl std::error::Error for Diverged {}
 
 impl<T: Float + Scalar> Trainer<T> {
     /// A training that starts at `parameters`.
-    pub fn new(parameters: Parameters<T>, optimizer: OptimizerConfig, clip: Clip) -> Trainer<T> {
+    pub fn new(
+        parameters: Parameters<T>,
+        optimizer: OptimizerConfig,
+        clip: Clip,
+    ) -> Trainer<T> {
         let optimizer = optimizer.build(parameters.values.len());
         Trainer { parameters, optimizer, clip, tape: Tape::new(), updates: 0 }
     }
@@ -85,7 +89,13 @@ impl<T: Float + Scalar> Trainer<T> {
         let clipped = self.clip.apply(gradient);
         self.optimizer.step(&mut self.parameters.values, gradient);
         self.updates += 1;
-        observe(Step { update: self.updates, loss: value, clipped, gradient, parameters: &self.parameters });
+        observe(Step {
+            update: self.updates,
+            loss: value,
+            clipped,
+            gradient,
+            parameters: &self.parameters,
+        });
         Ok(())
     }
     // ANCHOR_END: update
@@ -105,7 +115,10 @@ impl<T: Float + Scalar> Trainer<T> {
         while self.updates < updates {
             let next = self.updates + 1;
             let mut flow = ControlFlow::Continue(());
-            self.update(|bound| loss(next, bound), |step| flow = observe(step))?;
+            self.update(
+                |bound| loss(next, bound),
+                |step| flow = observe(step),
+            )?;
             if flow.is_break() {
                 break;
             }
@@ -114,8 +127,15 @@ impl<T: Float + Scalar> Trainer<T> {
     }
 
     fn diverged(&self, loss: T, gradient: &[T]) -> Diverged {
-        let bad = |s: &&longlag_numerics::Span| gradient[s.range()].iter().any(|g| !g.finite());
-        let span = self.parameters.spans().iter().find(bad).expect("an entry is not finite");
+        let bad = |s: &&longlag_numerics::Span| {
+            gradient[s.range()].iter().any(|g| !g.finite())
+        };
+        let span = self
+            .parameters
+            .spans()
+            .iter()
+            .find(bad)
+            .expect("an entry is not finite");
         Diverged {
             update: self.updates + 1,
             loss: loss.to_f64(),

@@ -33,7 +33,11 @@ fn reflect(mut a: ArrayViewMut2<f64>, v: &[f64], tau: f64) {
 }
 
 /// Some rows and columns of a matrix.
-fn part(mut a: ArrayViewMut2<f64>, rows: Range<usize>, columns: Range<usize>) -> ArrayViewMut2<f64> {
+fn part(
+    mut a: ArrayViewMut2<f64>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+) -> ArrayViewMut2<f64> {
     a.slice_axis_inplace(Axis(0), rows.into());
     a.slice_axis_inplace(Axis(1), columns.into());
     a
@@ -43,7 +47,10 @@ fn part(mut a: ArrayViewMut2<f64>, rows: Range<usize>, columns: Range<usize>) ->
 ///
 /// It is the Q of the factorisation Q·R of a Gaussian matrix, with the signs of its columns such that R has
 /// a positive diagonal: without that, it would not be uniform (Mezzadri 2007).
-pub(super) fn orthogonal((rows, columns): (usize, usize), rng: &mut Rng) -> Array2<f64> {
+pub(super) fn orthogonal(
+    (rows, columns): (usize, usize),
+    rng: &mut Rng,
+) -> Array2<f64> {
     if rows < columns {
         return orthogonal((columns, rows), rng).reversed_axes();
     }
@@ -76,14 +83,19 @@ pub(super) fn orthogonal((rows, columns): (usize, usize), rng: &mut Rng) -> Arra
 /// Panics if the matrix isn't square.
 #[track_caller]
 pub fn spectral_radius<T: Scalar>(matrix: ArrayView2<T>) -> f64 {
-    assert!(matrix.is_square(), "spectral_radius: the shape {:?} isn't square", matrix.shape());
+    assert!(
+        matrix.is_square(),
+        "spectral_radius: the shape {:?} isn't square",
+        matrix.shape()
+    );
     let mut a = matrix.map(|x| x.value());
     if a.iter().any(|x| !x.is_finite()) {
         return f64::NAN;
     }
     let largest = a.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     // A power of two, so that scaling is exact: products then neither overflow nor underflow.
-    let scale = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits()).max(f64::MIN_POSITIVE);
+    let scale = f64::from_bits(largest.to_bits() & f64::INFINITY.to_bits())
+        .max(f64::MIN_POSITIVE);
     a.iter_mut().for_each(|x| *x /= scale);
     to_hessenberg(&mut a);
     scale * radius_of_hessenberg(a)
@@ -116,7 +128,10 @@ fn radius_of_hessenberg(mut h: Array2<f64>) -> f64 {
         let block = part(h.view_mut(), start..end, start..end);
         if block.nrows() > 2 {
             sweeps += 1;
-            assert!(sweeps <= most_sweeps, "spectral_radius: no convergence in {most_sweeps} sweeps");
+            assert!(
+                sweeps <= most_sweeps,
+                "spectral_radius: no convergence in {most_sweeps} sweeps"
+            );
             sweep(block, sweeps % 10 == 0);
         } else {
             radius = radius.max(radius_of_small(block.view()));
@@ -170,6 +185,10 @@ fn sweep(mut h: ArrayViewMut2<f64>, stuck: bool) {
             h[[k, k - 1]] = alpha;
         }
         reflect(part(h.view_mut(), k..stop, k..n), v, tau);
-        reflect(part(h.view_mut(), 0..(stop + 1).min(n), k..stop).reversed_axes(), v, tau);
+        reflect(
+            part(h.view_mut(), 0..(stop + 1).min(n), k..stop).reversed_axes(),
+            v,
+            tau,
+        );
     }
 }

@@ -182,7 +182,11 @@ impl Face {
             "start" => String::new(),
             anchor => format!(" text-anchor=\"{anchor}\""),
         };
-        format!("<g class=\"{}{halo}\" font-size=\"{}\"{anchor}{weight}>\n", fill_class(self.ink), tenths(self.size))
+        format!(
+            "<g class=\"{}{halo}\" font-size=\"{}\"{anchor}{weight}>\n",
+            fill_class(self.ink),
+            tenths(self.size)
+        )
     }
 }
 
@@ -234,7 +238,11 @@ impl DrawingBackend for Drawing {
         self.draw_path([from, to], style)
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Drawn {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Drawn {
         let points = simplify(&path.into_iter().collect::<Vec<_>>());
         if points.len() > 1
             && let Some(pen) = self.pen(style.color(), style.stroke_width().max(1) as i32, false)
@@ -272,7 +280,13 @@ impl DrawingBackend for Drawing {
         Ok(())
     }
 
-    fn draw_circle<S: BackendStyle>(&mut self, centre: BackendCoord, radius: u32, style: &S, fill: bool) -> Drawn {
+    fn draw_circle<S: BackendStyle>(
+        &mut self,
+        centre: BackendCoord,
+        radius: u32,
+        style: &S,
+        fill: bool,
+    ) -> Drawn {
         let radius = radius as i32;
         let width = if fill { 2 * radius } else { style.stroke_width().max(1) as i32 };
         if let Some(pen) = self.pen(style.color(), width, fill) {

@@ -24,7 +24,7 @@ pub(super) const fn px(pixels: i32) -> i32 {
 }
 
 /// Every figure is as wide; see [`figure`](super).
-pub(super) const WIDTH: i32 = px(480);
+pub(super) const WIDTH: i32 = px(440);
 /// Free space along the figure's border.
 pub(super) const MARGIN: i32 = px(6);
 /// Size of titles and labels.
@@ -49,7 +49,13 @@ pub(super) struct Look {
 impl Look {
     /// Held at its left end, at half its height.
     pub(super) fn label(ink: Ink) -> Look {
-        Look { paint: ink.into(), size: TEXT_SIZE, bold: false, horizontal: HPos::Left, vertical: VPos::Center }
+        Look {
+            paint: ink.into(),
+            size: TEXT_SIZE,
+            bold: false,
+            horizontal: HPos::Left,
+            vertical: VPos::Center,
+        }
     }
 
     pub(super) fn bold(self) -> Look {
@@ -174,6 +180,11 @@ impl Canvas {
         self.root.draw(&Polygon::new(outline, style)).expect(DRAWN);
     }
 
+    /// A point of a curve that has no neighbours.
+    pub(super) fn dot(&self, at: Point, ink: Ink) {
+        self.root.draw(&Circle::new(at, 20, Paint::from(ink).fill())).expect(DRAWN);
+    }
+
     pub(super) fn marker(&self, marker: Marker, (x, y): Point, ink: Ink) {
         let paint = Paint::from(ink);
         let disc = |radius, style| self.root.draw(&Circle::new((x, y), radius, style)).expect(DRAWN);
@@ -221,10 +232,10 @@ impl Canvas {
     pub(super) fn plot(&self, rect: Rect, x: Scale, y: Scale, frame: Frame) -> Plot {
         let y_room = if frame.y_labels { rect.left } else { 0 };
         // Always there below: without a label area plotters draws no axis.
-        let area = self.root.clone().shrink(
-            (rect.left - y_room, rect.top),
-            (rect.width + y_room + 1, rect.height + TICK_ROOM + 1),
-        );
+        let area = self
+            .root
+            .clone()
+            .shrink((rect.left - y_room, rect.top), (rect.width + y_room + 1, rect.height + TICK_ROOM + 1));
         let (x_scale, y_scale) = (x.clone(), y.clone());
         let mut chart = ChartBuilder::on(&area)
             .set_label_area_size(LabelAreaPosition::Left, y_room)
@@ -244,7 +255,10 @@ impl Canvas {
         let mut mesh = chart.configure_mesh();
         mesh.disable_x_axis().disable_x_mesh().light_line_style(none).bold_line_style(grid(frame.y_grid));
         // An invisible tick keeps the labels at their distance, which is twice the tick's length.
-        mesh.axis_style(none).set_all_tick_mark_size(px(3)).label_style(look.style()).y_label_formatter(&y_label);
+        mesh.axis_style(none)
+            .set_all_tick_mark_size(px(3))
+            .label_style(look.style())
+            .y_label_formatter(&y_label);
         mesh.draw().expect(DRAWN);
         let mut mesh = chart.configure_mesh();
         mesh.disable_y_axis().disable_mesh().light_line_style(none).axis_style(axis);
@@ -298,6 +312,6 @@ mod tests {
         assert_eq!(spread(&[300, 300, 310], 140, 0, 1000), [163, 303, 443]);
         assert_eq!(spread(&[0, 100, 900], 140, 0, 1000), [0, 140, 900]);
         assert_eq!(spread(&[900, 990, 1000], 140, 0, 1000), [720, 860, 1000]);
-        assert_eq!(spread(&[], 140, 0, 1000), []);
+        assert!(spread(&[], 140, 0, 1000).is_empty());
     }
 }

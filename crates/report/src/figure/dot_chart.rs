@@ -2,7 +2,8 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{
-    Canvas, Frame, LINE_HEIGHT, Look, MARGIN, MARKER_RADIUS, Rect, TEXT_SIZE, TICK_ROOM, TICK_SIZE, WIDTH, px, widest,
+    Canvas, Frame, LINE_HEIGHT, Look, MARGIN, MARKER_RADIUS, Rect, TEXT_SIZE, TICK_ROOM, TICK_SIZE, WIDTH,
+    px, widest,
 };
 use super::ink::{DASHED, Paint};
 use super::markup::width;
@@ -35,7 +36,14 @@ pub struct DotRow {
 impl DotRow {
     /// A row of that name without dots, in the ink of the cell that it or its group names ([`ink_of`]).
     pub fn new(name: impl Into<String>) -> DotRow {
-        DotRow { name: name.into(), note: String::new(), ink: None, dots: vec![], median: None, interval: None }
+        DotRow {
+            name: name.into(),
+            note: String::new(),
+            ink: None,
+            dots: vec![],
+            median: None,
+            interval: None,
+        }
     }
 
     /// Adds dots. Dots that would overlap are stacked.
@@ -160,7 +168,10 @@ impl DotChart {
                 continue;
             }
             let (x, bottom) = (at(*value), legend_bottom + LINE_HEIGHT * (line + 1));
-            canvas.stroke(vec![(x, bottom), (x, rect.bottom())], Paint::from(Ink::Muted).with(DASHED).stroke(12));
+            canvas.stroke(
+                vec![(x, bottom), (x, rect.bottom())],
+                Paint::from(Ink::Muted).with(DASHED).stroke(12),
+            );
             let look = Look::label(Ink::Muted).size(TICK_SIZE).halo().held(HPos::Center, VPos::Bottom);
             canvas.text(name, (*centre, bottom - px(1)), look);
         }
@@ -218,7 +229,9 @@ impl DotChart {
             let centre = wanted.clamp(MARGIN + half, WIDTH - MARGIN - half);
             let free = |line: &i32| {
                 let mut others = places.iter().filter(|place| place.line == *line);
-                others.all(|place| (place.centre - centre).abs() > half + width(place.name, TICK_SIZE) / 2 + px(8))
+                others.all(|place| {
+                    (place.centre - centre).abs() > half + width(place.name, TICK_SIZE) / 2 + px(8)
+                })
             };
             let line = (0..).find(free).expect("there are endless lines");
             places.push(ReferencePlace { name, value: *value, centre, line });
@@ -258,10 +271,14 @@ fn draw_row(
     }
     if let Some(median) = row.median.filter(|median| scale.holds(*median)) {
         let (x, reach) = (at(median), height * 2 / 5);
-        canvas.stroke(vec![(x, middle - reach), (x, middle + reach)], Paint::from(ink).stroke(25));
+        canvas.stroke(vec![(x, middle - reach), (x, middle + reach)], Paint::from(Ink::Text).stroke(20));
     }
-    let mut dots: Vec<(i32, Marker)> =
-        row.dots.iter().filter(|dot| scale.holds(dot.1)).map(|&(marker, value)| (at(value), marker)).collect();
+    let mut dots: Vec<(i32, Marker)> = row
+        .dots
+        .iter()
+        .filter(|dot| scale.holds(dot.1))
+        .map(|&(marker, value)| (at(value), marker))
+        .collect();
     dots.sort_by_key(|dot| dot.0);
     let mut placed: Vec<Point> = Vec::new();
     for (x, marker) in dots {

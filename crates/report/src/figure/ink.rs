@@ -14,7 +14,7 @@ pub enum Ink {
     Muted,
     /// Axis lines and ticks.
     Axis,
-    /// Grid lines.
+    /// Grid lines: translucent, to show on any page.
     Grid,
     /// The page's background, also the halo of texts.
     Page,
@@ -33,7 +33,7 @@ const INKS: [(Ink, &str, &str, &str); 9] = [
     (Ink::Text, "text", "#1d2126", "#e8eaed"),
     (Ink::Muted, "muted", "#59616a", "#a9b1bb"),
     (Ink::Axis, "axis", "#7b838c", "#7f8893"),
-    (Ink::Grid, "grid", "#e0e4e8", "#333a42"),
+    (Ink::Grid, "grid", "#00000020", "#ffffff26"),
     (Ink::Page, "page", "#ffffff", "#14171b"),
     (Ink::Blue, "blue", "#0072b2", "#56b4e9"),
     (Ink::Orange, "orange", "#b84e00", "#e69f00"),
@@ -141,14 +141,16 @@ fn variables(dark: bool, page: Option<&str>) -> String {
         _ if dark => darker,
         _ => light,
     };
-    let set: Vec<String> =
-        INKS.iter().map(|&(ink, name, light, dark)| format!("--plot-{name}:{}", value(ink, light, dark))).collect();
+    let set: Vec<String> = INKS
+        .iter()
+        .map(|&(ink, name, light, dark)| format!("--plot-{name}:{}", value(ink, light, dark)))
+        .collect();
     set.join(";")
 }
 
 fn rules(newline: &str) -> String {
     let mut css = format!(
-        ".plot{{display:block;width:100%;max-width:600px;height:auto;font-family:{FONTS};\
+        ".plot{{display:block;width:100%;max-width:550px;height:auto;font-family:{FONTS};\
          font-variant-numeric:tabular-nums}}{newline}\
          .plot .i{{font-style:italic}}{newline}\
          .plot .u{{font-size:72%}}{newline}\
@@ -156,7 +158,11 @@ fn rules(newline: &str) -> String {
     );
     for (ink, name, ..) in INKS {
         // Straight lines of the frame sit on whole device pixels; data is antialiased.
-        let lines = if matches!(ink, Ink::Axis | Ink::Grid) { "shape-rendering:crispEdges" } else { "stroke-linejoin:round" };
+        let lines = if matches!(ink, Ink::Axis | Ink::Grid) {
+            "shape-rendering:crispEdges"
+        } else {
+            "stroke-linejoin:round"
+        };
         let _ = write!(
             css,
             ".plot .s-{name}{{fill:none;stroke:var(--plot-{name});{lines}}}{newline}\
@@ -169,6 +175,7 @@ fn rules(newline: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longlag_numerics::Real;
 
     #[test]
     fn inks_stand_at_their_own_index() {
@@ -179,7 +186,8 @@ mod tests {
 
     #[test]
     fn a_cell_has_one_ink() {
-        let inks = ["RNN", "ReLU RNN", "LSTM", "GRU", "GRU (reset before)", "logistic regression"].map(ink_of);
+        let inks =
+            ["RNN", "ReLU RNN", "LSTM", "GRU", "GRU (reset before)", "logistic regression"].map(ink_of);
         assert_eq!(inks, [Ink::Orange, Ink::Pink, Ink::Blue, Ink::Green, Ink::Green, Ink::Text]);
     }
 
@@ -189,7 +197,11 @@ mod tests {
         let luminance = |hex: &str| {
             let channel = |at: usize| {
                 let value = f64::from(u8::from_str_radix(&hex[at..at + 2], 16).unwrap()) / 255.0;
-                if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
+                if value <= 0.04045 {
+                    value / 12.92
+                } else {
+                    Real::exp(2.4 * Real::ln((value + 0.055) / 1.055))
+                }
             };
             0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
         };

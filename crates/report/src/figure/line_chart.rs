@@ -2,7 +2,8 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{
-    Canvas, Frame, LINE_HEIGHT, Look, MARGIN, Plot, Rect, TEXT_SIZE, TICK_ROOM, TICK_SIZE, WIDTH, px, spread, widest,
+    Canvas, Frame, LINE_HEIGHT, Look, MARGIN, Plot, Rect, TEXT_SIZE, TICK_ROOM, TICK_SIZE, WIDTH, px, spread,
+    widest,
 };
 use super::ink::{DASHED, DOTTED, Paint};
 use super::markup::width;
@@ -90,7 +91,14 @@ pub struct LineChart {
 impl LineChart {
     /// A chart without curves. The description says what it shows to those who cannot see it.
     pub fn new(description: impl Into<String>, x: Axis, y: Axis) -> LineChart {
-        LineChart { description: description.into(), x, y, columns: 3, references: Vec::new(), panels: Vec::new() }
+        LineChart {
+            description: description.into(),
+            x,
+            y,
+            columns: 2,
+            references: Vec::new(),
+            panels: Vec::new(),
+        }
     }
 
     /// Starts a panel: the curves after it go there.
@@ -99,7 +107,7 @@ impl LineChart {
         self
     }
 
-    /// At most that many panels beside each other; 3 unless said otherwise.
+    /// At most that many panels beside each other; 2 unless said otherwise.
     ///
     /// # Panics
     /// If it is 0.
@@ -132,9 +140,17 @@ impl LineChart {
         let columns = self.columns.min(self.panels.len()).max(1);
         let rows = self.panels.len().div_ceil(columns).max(1);
         let curves = || self.panels.iter().flat_map(|(_, curves)| curves);
-        let x = self.x.scale(curves().flat_map(|curve| curve.points.iter().map(|p| p.0)), 12 / columns as i32, false);
+        let x = self.x.scale(
+            curves().flat_map(|curve| curve.points.iter().map(|p| p.0)),
+            12 / columns as i32,
+            false,
+        );
         let references = self.references.iter().map(|(_, value)| *value);
-        let y = self.y.scale(curves().flat_map(Curve::values).chain(references), if rows > 1 { 4 } else { 6 }, true);
+        let y = self.y.scale(
+            curves().flat_map(Curve::values).chain(references),
+            if rows > 1 { 4 } else { 6 },
+            true,
+        );
 
         let y_labels = y.labels();
         let left = MARGIN + widest(y_labels.iter().map(String::as_str), TICK_SIZE) + px(7);
@@ -146,7 +162,7 @@ impl LineChart {
         let plot_width = (WIDTH - MARGIN - left - names * count - gap * (count - 1)) / count;
         let plot_height = if self.panels.len() > 1 { px(150) } else { px(230) };
 
-        let top = MARGIN + LINE_HEIGHT * lines(&self.y.title) + px(8);
+        let top = MARGIN + LINE_HEIGHT * lines(&self.y.title) + px(10);
         let row_height = title_room + plot_height + px(18);
         let x_title_top = top + row_height * (rows as i32 - 1) + title_room + plot_height + TICK_ROOM;
         let canvas = Canvas::new(x_title_top + LINE_HEIGHT + MARGIN, &self.description);
@@ -162,7 +178,7 @@ impl LineChart {
             let below = index + columns >= self.panels.len();
             let frame = Frame { x_labels: below, y_labels: column == 0, x_grid: false, y_grid: true };
             let plot = canvas.plot(rect, x.clone(), y.clone(), frame);
-            canvas.text(title, (rect.left, rect.top - px(13)), Look::label(Ink::Text).bold());
+            canvas.text(title, (rect.left, rect.top - px(13)), Look::label(ink_of(title)).bold());
             self.draw_panel(&canvas, &plot, &x, &y, curves, index == 0);
         }
         let middle = (left + WIDTH - MARGIN - names) / 2;
@@ -211,19 +227,29 @@ fn lines(title: &str) -> i32 {
 }
 
 /// Draws a curve in runs, which end where it goes to or from a lane; returns them.
-fn draw_curve(canvas: &Canvas, plot: &Plot, x: &Scale, y: &Scale, curve: &Curve, lane_shift: i32) -> Vec<Vec<Point>> {
+fn draw_curve(
+    canvas: &Canvas,
+    plot: &Plot,
+    x: &Scale,
+    y: &Scale,
+    curve: &Curve,
+    lane_shift: i32,
+) -> Vec<Vec<Point>> {
     let paint = Paint::from(curve.ink);
     let paint = if curve.dashed { paint.with(DASHED) } else { paint };
-    if let Some(point) = curve.points.iter().find(|point| x.odd(point.0).is_some() || !x.holds(point.0) || !y.holds(point.1)) {
+    if let Some(point) =
+        curve.points.iter().find(|point| x.odd(point.0).is_some() || !x.holds(point.0) || !y.holds(point.1))
+    {
         canvas.note(format!("the curve {:?} leaves the plot at {point:?}", curve.name));
     }
-    let points: Vec<(f64, f64)> = curve.points.iter().copied().filter(|point| x.odd(point.0).is_none()).collect();
+    let points: Vec<(f64, f64)> =
+        curve.points.iter().copied().filter(|point| x.odd(point.0).is_none()).collect();
     let runs = points.chunk_by(|a, b| y.odd(a.1) == y.odd(b.1)).map(|run| {
         let shift = if y.odd(run[0].1).is_some() { lane_shift } else { 0 };
         let run: Vec<Point> = run.iter().map(|&(x, y)| plot.at(x, y)).map(|(x, y)| (x, y + shift)).collect();
         if let [point] = run[..] {
-            // A point alone has no line. Its disc is a stroke of no length with the line's width and more.
-            canvas.fill(square(point), Paint::from(curve.ink).fill());
+            // A point alone has no line.
+            canvas.dot(point, curve.ink);
         } else {
             canvas.line(plot, &run, paint.stroke(17));
         }
@@ -232,14 +258,14 @@ fn draw_curve(canvas: &Canvas, plot: &Plot, x: &Scale, y: &Scale, curve: &Curve,
     runs.collect()
 }
 
-fn square((x, y): Point) -> Vec<Point> {
-    vec![(x - 17, y - 17), (x + 17, y - 17), (x + 17, y + 17), (x - 17, y + 17)]
-}
-
 fn draw_band(canvas: &Canvas, plot: &Plot, x: &Scale, y: &Scale, curve: &Curve) {
     let Some((low, high)) = &curve.band else { return };
-    let edges: Vec<(f64, f64, f64)> =
-        curve.points.iter().zip(low.iter().zip(high)).map(|(&(x, _), (&low, &high))| (x, low, high)).collect();
+    let edges: Vec<(f64, f64, f64)> = curve
+        .points
+        .iter()
+        .zip(low.iter().zip(high))
+        .map(|(&(x, _), (&low, &high))| (x, low, high))
+        .collect();
     if let Some(edge) = edges.iter().find(|edge| !y.holds(edge.1) || !y.holds(edge.2)) {
         canvas.note(format!("the band of {:?} leaves the plot at {edge:?}", curve.name));
     }
@@ -283,7 +309,8 @@ fn draw_reference_name(canvas: &Canvas, plot: &Plot, name: &str, height: i32, dr
     let covered = |x: i32, side: i32| {
         let (near, far) = (height + side * px(3), height + side * px(15));
         let bounds = [x, near.min(far), x + size, near.max(far)];
-        let crosses = |run: &Vec<Point>| run.windows(2).filter(|ends| clip(ends[0], ends[1], bounds).is_some()).count();
+        let crosses =
+            |run: &Vec<Point>| run.windows(2).filter(|ends| clip(ends[0], ends[1], bounds).is_some()).count();
         let outside = far < plot.rect.top || far > plot.rect.bottom();
         drawn.iter().map(crosses).sum::<usize>() + if outside { 1000 } else { 0 }
     };

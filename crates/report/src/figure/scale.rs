@@ -3,7 +3,7 @@ use longlag_numerics::Real;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
 use super::path::Point;
-use crate::format::format_value;
+use crate::format::{format_integer, format_value};
 use crate::number::round_significant;
 
 /// An axis as a chart asks for it: a title, linear or logarithmic, and a range where the data's own will
@@ -80,7 +80,11 @@ impl Axis {
         if low == high {
             (low, high) = if self.logarithmic { (low, low + 1.0) } else { (low - 0.5, high + 0.5) };
         }
-        let step = if self.logarithmic { decade_step(high - low, intervals) } else { round_step(high - low, intervals) };
+        let step = if self.logarithmic {
+            decade_step(high - low, intervals)
+        } else {
+            round_step(high - low, intervals)
+        };
         if self.range.is_none() && round && !self.logarithmic {
             // Within rounding of a tick is on the tick.
             let width = step.times(1);
@@ -252,7 +256,9 @@ impl Scale {
         if !self.logarithmic {
             // Twelve digits: enough for any tick, and without the last bits' noise.
             let shown = round_significant(if self.percent { tick * 100.0 } else { tick }, 12);
-            return format_value(&shown.into()) + if self.percent { "%" } else { "" };
+            let whole = shown == shown.round() && shown.abs() < 1e6;
+            let text = if whole { format_integer(shown as i128) } else { format_value(&shown.into()) };
+            return text + if self.percent { "%" } else { "" };
         }
         match log10(tick) {
             exponent if exponent == exponent.round() && !(0.0..=1.0).contains(&exponent) => {
@@ -270,17 +276,21 @@ impl Scale {
 
     fn position(&self, value: f64, (start, end): Point) -> i32 {
         let towards_end = (end - start).signum();
-        let (below, above) = (self.lanes_below.len() as i32, self.lanes_above.len() as i32);
-        let (first, last) = (start + towards_end * LANE * below, end - towards_end * LANE * above);
+        // The outermost lane is half a lane away from the plot's border.
+        let room = |lanes: &[Odd]| if lanes.is_empty() { 0 } else { LANE * lanes.len() as i32 + LANE / 2 };
+        let first = start + towards_end * room(&self.lanes_below);
+        let last = end - towards_end * room(&self.lanes_above);
         let lane = |lanes: &[Odd], odd| lanes.iter().position(|lane| *lane == odd).map(|index| index as i32);
         match self.odd(value) {
             Some(odd) => match (lane(&self.lanes_below, odd), lane(&self.lanes_above, odd)) {
-                (Some(index), _) => first - towards_end * LANE * (below - index),
+                (Some(index), _) => start + towards_end * (LANE * index + LANE / 2),
                 (_, Some(index)) => last + towards_end * LANE * (index + 1),
                 _ => panic!("{value} has neither a place on the axis nor a lane"),
             },
             // Far outside is far off the figure, where everything is cut off.
-            None => first + (self.fraction(value).clamp(-50.0, 50.0) * f64::from(last - first)).round() as i32,
+            None => {
+                first + (self.fraction(value).clamp(-50.0, 50.0) * f64::from(last - first)).round() as i32
+            }
         }
     }
 }
@@ -317,10 +327,13 @@ mod tests {
         assert_eq!(labels(Axis::linear(""), &[0.3, 0.6], 3), "0.3 0.4 0.5 0.6");
         assert_eq!(labels(Axis::linear(""), &[-3.0, 12_000.0], 3), "−5000 0 5000 10,000 15,000");
         assert_eq!(labels(Axis::linear("").percent(), &[0.07, 0.29], 3), "0% 10% 20% 30%");
-        assert_eq!(labels(Axis::log(""), &[3e-17, 2e-6], 6), "10^{−16} 10^{−14} 10^{−12} 10^{−10} 10^{−8} 10^{−6}");
+        assert_eq!(
+            labels(Axis::log(""), &[3e-17, 2e-6], 6),
+            "10^{−16} 10^{−14} 10^{−12} 10^{−10} 10^{−8} 10^{−6}"
+        );
         assert_eq!(labels(Axis::log(""), &[0.5, 70.0], 6), "10^{−1} 1 10 10^{2}");
         assert_eq!(labels(Axis::linear(""), &[], 5), "0 0.2 0.4 0.6 0.8 1");
-        assert_eq!(labels(Axis::linear(""), &[2.0], 2), "1 2 3");
+        assert_eq!(labels(Axis::linear(""), &[2.0], 2), "1.5 2 2.5");
         assert_eq!(labels(Axis::linear("").range(64.0, 1.0), &[], 4), "20 40 60");
     }
 
@@ -330,7 +343,10 @@ mod tests {
         // A third of the way would be off by one unit with a logarithm that is not exact.
         for exponent in -10..=0 {
             let value: f64 = format!("1e{exponent}").parse().unwrap();
-            assert_eq!(decades.map(&value, (2355, 0)), 2355 - (235.5 * f64::from(exponent + 10)).round() as i32);
+            assert_eq!(
+                decades.map(&value, (2355, 0)),
+                2355 - (235.5 * f64::from(exponent + 10)).round() as i32
+            );
         }
         let backwards = Axis::linear("").range(64.0, 0.0).scale([], 4, false);
         assert_eq!(backwards.map(&64.0, (100, 740)), 100);
@@ -343,9 +359,12 @@ mod tests {
         let data = [1.0, 10.0, 0.0, f64::NAN, f64::INFINITY, 0.0];
         let scale = Axis::log("").scale(data, 5, true);
         assert_eq!(scale.labels(), ["0", "1", "10", "∞", "NaN"]);
-        let places = [0.0, 1.0, 10.0, f64::INFINITY, f64::NAN].map(|value| scale.map(&value, (0, 1540)));
-        assert_eq!(places, [0, 180, 1180, 1360, 1540]);
+        let places = [0.0, 1.0, 10.0, f64::INFINITY, f64::NAN].map(|value| scale.map(&value, (0, 1720)));
+        assert_eq!(places, [90, 270, 1270, 1450, 1630]);
         assert!(!scale.holds(-1.0));
-        assert_eq!(Axis::linear("").scale([0.0, -1.0, f64::NEG_INFINITY], 1, true).labels(), ["−∞", "−1", "0"]);
+        assert_eq!(
+            Axis::linear("").scale([0.0, -1.0, f64::NEG_INFINITY], 1, true).labels(),
+            ["−∞", "−1", "0"]
+        );
     }
 }

@@ -1,0 +1,193 @@
+//! The arguments, and the help.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// A pool of more threads than any machine has cores for is a slip of the finger.
+const MOST_THREADS: usize = 1024;
+
+/// longlag answers by measurement how the LSTM keeps gradients alive over long time lags, when that is
+/// not enough, and what else helps.
+///
+/// An experiment asks a question, measures, and reports numbers, tables and figures. Its report
+/// depends on its configuration alone: it is the same to the last bit on every machine, with any
+/// number of threads. The book explains the experiments and quotes their reports.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    verbatim_doc_comment,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = "\
+Examples:
+  longlag list                     the experiments there are
+  longlag run trust-the-gradient   run one and print what it found
+  longlag book --open              build the book and open it in the browser
+  longlag run --help               all that a command can do, with examples
+
+Exit code:
+  0 done, 1 the work failed, 2 the command or a file that it names is wrong
+
+Environment:
+  LONGLAG_ISA=portable|avx2|avx512|neon
+      The instruction set to compute with, in place of the fastest one of this machine. Every one
+      gives the same results; this is an aid for testing that."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    List(ListArgs),
+    Run(RunArgs),
+    Book(BookArgs),
+}
+
+/// Show the experiments, their questions and their figures
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag list
+  longlag list first-race
+  longlag list first-race --config > mine.json   a configuration to change and run")]
+pub(crate) struct ListArgs {
+    /// Show this experiment only
+    pub(crate) name: Option<String>,
+    /// Print the published configuration as JSON, as `longlag run NAME --config` reads it
+    #[arg(long, requires = "name")]
+    pub(crate) config: bool,
+}
+
+/// Run experiments and print what they found
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag run trust-the-gradient
+  longlag run first-race --seed 7 --out results
+  longlag run --all --out results
+  longlag list first-race --config > mine.json
+  longlag run first-race --config mine.json        after changing numbers in mine.json
+
+With --out, the folder DIR/NAME of each experiment holds report.json (configuration and everything
+found), tables/*.csv, series/*.csv (the curves), and figures/*.svg. It appears when all of it is
+written, in place of an earlier one.")]
+pub(crate) struct RunArgs {
+    /// The experiments to run; `longlag list` shows them
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Run every experiment
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) all: bool,
+    /// Run with this configuration instead of the published one: JSON, where fields left out keep
+    /// their published value; `-` reads the standard input
+    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    pub(crate) config: Option<PathBuf>,
+    /// Write reports, tables, series and figures into this folder
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many threads to compute with; by default one for each core. The results are the same
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+    /// Use this seed for the random numbers, instead of the configuration's
+    #[arg(long, value_name = "S", value_parser = seed)]
+    pub(crate) seed: Option<u64>,
+}
+
+/// Build the book, and open or serve it
+#[derive(Debug, Args)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "\
+Examples:
+  longlag book --open           build it and open it in the browser; no network is needed
+  longlag book --serve --open   show it while you edit: a changed chapter reloads by itself
+  longlag book --out site       build it into the folder `site`
+
+The book is built from the source folder of longlag that the current folder is in."
+)]
+pub(crate) struct BookArgs {
+    /// Open the book in the browser
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Serve the book on this machine (127.0.0.1), and rebuild and reload it when a file changes
+    #[arg(long)]
+    pub(crate) serve: bool,
+    /// The port to serve at; 0 takes a free one
+    #[arg(long, value_name = "P", default_value_t = 3000, requires = "serve")]
+    pub(crate) port: u16,
+    /// Build into this folder instead of target/book
+    #[arg(long, value_name = "DIR", conflicts_with = "serve")]
+    pub(crate) out: Option<PathBuf>,
+    #[command(subcommand)]
+    pub(crate) command: Option<BookCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BookCommand {
+    /// What `mdbook build book` calls: reads the book from the standard input, writes it with all directives replaced
+    #[command(hide = true)]
+    Preprocess {
+        #[command(subcommand)]
+        question: Option<Question>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Question {
+    /// mdBook's question whether a renderer is supported; the exit code is the answer
+    Supports { renderer: String },
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(threads),
+        _ => Err(format!("give a whole number from 1 to {MOST_THREADS}, or leave it out for one for each core")),
+    }
+}
+
+fn seed(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn examples_in_the_help_work() {
+        let mut command = Cli::command();
+        let helps = [command.clone()].into_iter().chain(command.get_subcommands_mut().map(|c| c.clone()));
+        let mut examples = 0;
+        for mut help in helps {
+            for line in help.render_long_help().to_string().lines() {
+                let Some(rest) = line.strip_prefix("  longlag ") else { continue };
+                // Behind two spaces a comment begins.
+                let line = rest.split("  ").next().unwrap_or(rest).split(" >").next().unwrap_or(rest);
+                let words = ["longlag"].into_iter().chain(line.split(' '));
+                match Cli::try_parse_from(words) {
+                    Ok(cli) => {
+                        let names = match cli.command {
+                            Command::List(args) => args.name.into_iter().collect(),
+                            Command::Run(args) => args.names,
+                            Command::Book(_) => vec![],
+                        };
+                        for name in names {
+                            assert!(longlag_experiments::find(&name).is_some(), "{line}: {name}");
+                        }
+                    }
+                    Err(error) => assert!(!error.use_stderr(), "{line}: {error}"),
+                }
+                examples += 1;
+            }
+        }
+        assert_eq!(examples, 15);
+    }
+}
