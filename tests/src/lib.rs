@@ -7,9 +7,8 @@
 pub mod manifest;
 pub mod source;
 
-use longlag_numerics::isa::{self, Isa};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 /// The workspace's folder.
 pub fn root() -> PathBuf {
@@ -17,16 +16,28 @@ pub fn root() -> PathBuf {
     package.parent().expect("this package stands in the workspace").to_owned()
 }
 
-/// Limits the kernels to the instruction set that `LONGLAG_ISA` names, if it is set. Every test that computes
-/// calls this first.
+/// Limits the kernels to the instruction set that the environment variable `LONGLAG_ISA` names, if it is set.
+/// Every test that computes calls this first.
 ///
 /// # Panics
-/// If the name is unknown or this machine can't run it.
+/// If there is no set of that name, or this machine can't run it.
 pub fn setup() {
-    let Some(name) = env::var_os("LONGLAG_ISA") else { return };
-    let capped = name.to_string_lossy().parse::<Isa>().and_then(isa::cap);
-    capped.unwrap_or_else(|error| panic!("LONGLAG_ISA: {error}"));
+    longlag::isa_from_env().unwrap_or_else(|error| panic!("{error}"));
 }
+
+/// Runs `assert` so that `insta::assert_snapshot!(name, text)` in it compares with `tests/snapshots/name.snap`, the
+/// place where the book finds it.
+pub fn with_snapshots<R>(assert: impl FnOnce() -> R) -> R {
+    let folder = std::env::var_os(SNAPSHOTS).map_or_else(|| root().join("tests/snapshots"), PathBuf::from);
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder);
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings.bind(assert)
+}
+
+/// The environment variable by which a test that breaks snapshots has others compare with its broken copies.
+pub const SNAPSHOTS: &str = "LONGLAG_TESTS_SNAPSHOTS";
 
 /// Reads a file of the workspace; `path` is relative to its [`root`].
 ///

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use longlag::ExperimentFigures;
 use longlag::book::{FigureSource, Server, build, check_html, preprocess};
@@ -32,7 +33,8 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn the_book_builds_and_its_pages_are_sound() {
     let dest = tempfile::tempdir().expect("a folder");
-    let built = build(&root(), Some(dest.path()), &ExperimentFigures).unwrap_or_else(|errors| panic!("{errors}"));
+    let built =
+        build(&root(), Some(dest.path()), &ExperimentFigures).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(built.index.is_file());
     let summary = fs::read_to_string(root().join("book/en/SUMMARY.md")).expect("the table of contents");
     assert_eq!(built.chapters, summary.matches(".md)").count(), "every chapter of the table of contents");
@@ -79,7 +81,7 @@ const FILES: [(&str, &str); 8] = [
         "[book]\ntitle = \"fixture\"\nsrc = \"en\"\n\
          [build]\ncreate-missing = false\nuse-default-preprocessors = false\n\
          [preprocessor.longlag]\ncommand = \"no-such-program\"\n\
-         [output.html]\nhash-files = false\ninput-404 = \"\"\n",
+         [output.html]\nhash-files = false\ninput-404 = \"\"\nplayground.runnable = false\n",
     ),
     ("book/en/SUMMARY.md", "# Summary\n\n- [Race](race.md)\n\n[Sources](sources.md)\n"),
     ("book/en/race.md", CHAPTER),
@@ -151,7 +153,9 @@ impl FigureSource for Figures {
 
     fn svg(&self, name: &str, report: &dyn Fn(&str) -> Result<Report, String>) -> Result<String, String> {
         let accuracy = report("race")?.value("facts.accuracy").map_err(|error| error.to_string())?;
-        Ok(format!("<svg role=\"img\" aria-label=\"{name}\"\n\nviewBox=\"0 0 9 9\"><text>*{accuracy}*</text></svg>\n"))
+        Ok(format!(
+            "<svg role=\"img\" aria-label=\"{name}\"\n\nviewBox=\"0 0 9 9\"><text>*{accuracy}*</text></svg>\n"
+        ))
     }
 }
 
@@ -163,7 +167,7 @@ fn every_directive_puts_in_what_it_names() {
         "The cell reaches 91% at lag <span class=\"katex\">",
         "not $5.",
         "<div class=\"path\">src/cell.rs, line 4</div>",
-        "<code class=\"language-rust\">/// One step.\npub fn step(h: f64) -&gt; f64 {\n    h.abs()\n}\n</code>",
+        "<code class=\"language-rust\">/// One step.\npub fn step(h: f64) -&gt; f64 {\n    h.abs()\n}</code>",
         "<div class=\"path\">src/cell.rs, line 10</div>",
         "<code class=\"language-text\">lag  norm\n  1   0.5\n</code>",
         "test accuracy</th>",
@@ -179,17 +183,30 @@ fn every_directive_puts_in_what_it_names() {
     assert!(!page.contains("parameters"), "a column that was not chosen");
     let sources = fixture.page("sources.html");
     let entry = "steps bridged: 1,000 (abstract). Quoted in <a href=\"race.html\">Race</a>.";
-    assert!(sources.contains(entry) && sources.contains("Cited in <a href=\"race.html\">Race</a>"), "{sources}");
+    assert!(
+        sources.contains(entry) && sources.contains("Cited in <a href=\"race.html\">Race</a>"),
+        "{sources}"
+    );
 }
 
 /// What is broken, in which file, by which replacement.
 const BREAKS: [(&str, &str, &str, &str); 33] = [
     ("anchor", "book/en/race.md", "cell.rs step", "cell.rs stop"),
-    ("half an item", "src/cell.rs", "    h.abs()\n}\n// ANCHOR_END: step", "    h.abs()\n// ANCHOR_END: step\n}"),
+    (
+        "half an item",
+        "src/cell.rs",
+        "    h.abs()\n}\n// ANCHOR_END: step",
+        "    h.abs()\n// ANCHOR_END: step\n}",
+    ),
     ("item", "book/en/race.md", "struct Cell", "struct Call"),
     ("listing file", "book/en/race.md", "src/cell.rs step", "src/sell.rs step"),
     ("listing outside", "book/en/race.md", "src/cell.rs step", "../cell.rs step"),
-    ("wide code", "src/cell.rs", "h.abs()", "h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs()"),
+    (
+        "wide code",
+        "src/cell.rs",
+        "h.abs()",
+        "h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs() + h.abs()",
+    ),
     ("snapshot", "book/en/race.md", "{{#snapshot output}}", "{{#snapshot outputs}}"),
     ("report", "book/en/race.md", "race.facts.accuracy", "rice.facts.accuracy"),
     ("value", "book/en/race.md", "facts.accuracy", "facts.acuracy"),
@@ -227,14 +244,154 @@ fn what_is_missing_or_typed_stops_the_build() {
         fixture.edit(file, old, new);
         shown += &format!("{name}:\n{}\n\n", fixture.errors());
     }
-    insta::assert_snapshot!(shown, @"");
+    insta::assert_snapshot!(shown, @r#"
+    anchor:
+    book/en/race.md:5: src/cell.rs: there is no anchor `stop`; there is step
+    the book was not built: 1 error
+
+    half an item:
+    book/en/race.md:5: src/cell.rs: the anchor cuts an item in two: brackets don't match
+    the book was not built: 1 error
+
+    item:
+    book/en/race.md:7: src/cell.rs: there is no item `struct Call`; there is struct Cell
+    the book was not built: 1 error
+
+    listing file:
+    book/en/race.md:5: there is no file `src/sell.rs`: in src there is no entry `sell.rs`; there is cell.rs
+    the book was not built: 1 error
+
+    listing outside:
+    book/en/race.md:5: `../cell.rs` must be a path below the workspace's root
+    the book was not built: 1 error
+
+    wide code:
+    book/en/race.md:5: src/cell.rs: line 6 has 81 columns, a listing has at most 80
+    the book was not built: 1 error
+
+    snapshot:
+    book/en/race.md:9: there is no snapshot `outputs`; there is output, race in tests/snapshots
+    the book was not built: 1 error
+
+    report:
+    book/en/race.md:3: there is no snapshot `rice`; there is race, output in tests/snapshots
+    the book was not built: 1 error
+
+    value:
+    book/en/race.md:3: race: "facts.acuracy" leads nowhere: facts has no "acuracy"; it has accuracy, winner
+    the book was not built: 1 error
+
+    text as number:
+    book/en/race.md:3: `race.facts.winner` is no number: LSTM
+    the book was not built: 1 error
+
+    option:
+    book/en/race.md:3: `digit=2` is no option: it is written {{#value experiment.path [digits=3] [percent]}}
+    the book was not built: 1 error
+
+    broken report:
+    book/en/race.md:3: snapshot `race`: not a report: invalid type: sequence, expected a map at line 6 column 11
+    book/en/race.md:11: snapshot `race`: not a report: invalid type: sequence, expected a map at line 6 column 11
+    book/en/race.md:13: figure `lag`: snapshot `race`: not a report: invalid type: sequence, expected a map at line 6 column 11
+    the book was not built: 3 errors
+
+    table:
+    book/en/race.md:11: race: "tables.acuracy" leads nowhere: tables has no "acuracy"; it has accuracy
+    the book was not built: 1 error
+
+    column:
+    book/en/race.md:11: there is no column `accuracy`; there is test_accuracy, cell, parameters
+    the book was not built: 1 error
+
+    figure:
+    book/en/race.md:13: there is no figure `log`; there is lag, spectrum
+    the book was not built: 1 error
+
+    caption:
+    book/en/race.md:13: in the caption of `lag`: the number `0.87` is typed into prose. Measured: `{{#value experiment.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
+    the book was not built: 1 error
+
+    value in caption:
+    book/en/race.md:13: race: "config.step" leads nowhere: config has no "step"; it has steps
+    the book was not built: 1 error
+
+    fact:
+    book/en/race.md:15: there is no fact `paper-step`; there is paper-steps in book/facts.toml
+    the book was not built: 1 error
+
+    source:
+    book/en/race.md:15: there is no source `author-1998`; there is author-1997 in book/facts.toml
+    the book was not built: 1 error
+
+    list of sources:
+    book/en/race.md:15: no chapter lists the sources: put `{{#sources}}` into one
+    book/en/race.md:15: no chapter lists the sources: put `{{#sources}}` into one
+    the book was not built: 2 errors
+
+    fact without source:
+    book/facts.toml: fact `paper-steps`: there is no source `author`; there is author-1997
+    the book was not built: 1 error
+
+    source elsewhere:
+    book/facts.toml: source `author-1997`: https://example.org/a is not at doi.org or arxiv.org
+    the book was not built: 1 error
+
+    stray dollar:
+    book/en/race.md:3: stray `$`: maths is `$…$` without a space at its ends, a dollar sign is `\$`
+    the book was not built: 1 error
+
+    formula:
+    book/en/race.md:3: the formula `\frac{t}` is not understood: KaTeX parse error: Unexpected end of input in a macro argument, expected '}' at end of input: \frac{t}
+    the book was not built: 1 error
+
+    maths in heading:
+    book/en/race.md:1: maths in a heading: it would spoil the heading's link and the table of contents
+    the book was not built: 1 error
+
+    code in prose:
+    book/en/race.md:17: code typed into prose: a fenced block marked with `rust`. Listings come by `{{#code path anchor}}`, output by `{{#snapshot name}}`; a block may be sh, console, text, toml, json, markdown
+    the book was not built: 1 error
+
+    number in prose:
+    book/en/race.md:15: the number `0.87` is typed into prose. Measured: `{{#value experiment.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
+    the book was not built: 1 error
+
+    directive:
+    book/en/race.md:9: there is no directive `snapshop`; there is snapshot, value, table, fact, sources, code, figure, cite
+    the book was not built: 1 error
+
+    directive of mdBook:
+    book/en/race.md:9: mdBook's own `{{#include}}` is not used here, because it hides what is missing; there is code, snapshot, value, table, figure, fact, cite, sources
+    the book was not built: 1 error
+
+    block in a line:
+    book/en/race.md:9: `{{#snapshot}}` makes a block: it stands alone on its line, without indentation
+    the book was not built: 1 error
+
+    forgotten chapter:
+    book/en/sources.md: SUMMARY.md doesn't list this chapter
+    book/en/race.md:15: no chapter lists the sources: put `{{#sources}}` into one
+    book/en/race.md:15: no chapter lists the sources: put `{{#sources}}` into one
+    the book was not built: 3 errors
+
+    link:
+    book/en/race.md:15: a link to `gone.html`, which is no file of the book
+    the book was not built: 1 error
+
+    tag:
+    mdBook: unclosed HTML tag `<b>` found in `race.md` while exiting Paragraph
+    HTML tags must be closed before exiting a markdown element.
+    the book was not built: 1 error
+    "#);
 }
 
 #[test]
 fn all_errors_come_at_once_and_the_old_book_stays() {
     let fixture = Fixture::new();
     let before = fixture.page("race.html");
-    for (old, new) in [("race.facts.accuracy", "race.facts.none"), ("{{#figure lag", "{{#figure none"), ("\\$5", "$5")] {
+    for (old, new) in
+        [("race.facts.accuracy", "race.facts.none"), ("{{#figure lag", "{{#figure none"), ("\\$5", "$5")]
+    {
         fixture.edit("book/en/race.md", old, new);
     }
     let errors = build(fixture.root(), None, &Figures).expect_err("three errors").0;
@@ -267,10 +424,9 @@ fn mdbook_itself_gets_the_same_chapters() {
 
 // ------------------------------------------------------------------------------------------------- serving
 
-/// The response to a request line, from the book's server.
-fn ask(server: &Server, target: &str, host: Option<&str>) -> String {
-    let address = server.url();
-    let address = address.trim_start_matches("http://").trim_end_matches('/');
+/// The response to a request for `target`, from the book's server at `url`.
+fn ask(url: &str, target: &str, host: Option<&str>) -> String {
+    let address = url.trim_start_matches("http://").trim_end_matches('/');
     let mut stream = TcpStream::connect(address).expect("a connection");
     write!(stream, "GET {target} HTTP/1.1\r\nHost: {}\r\n\r\n", host.unwrap_or(address)).expect("a request");
     let mut response = Vec::new();
@@ -283,19 +439,35 @@ fn the_server_gives_pages_and_nothing_else() {
     let fixture = Fixture::new();
     fixture.write("target/secret.txt", "secret");
     let mut server = Server::bind(fixture.root(), 0).unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(ask(&server, "/", None).starts_with("HTTP/1.1 404 "), "nothing is built yet");
+    let url = server.url();
+    assert!(ask(&url, "/", None).starts_with("HTTP/1.1 404 "), "nothing is built yet");
     server.poll(&Figures).expect("the first build").unwrap_or_else(|errors| panic!("{errors}"));
     assert!(!fixture.root().join("target/book").exists(), "the plain build's folder is left alone");
 
     for page in ["/", "/index.html", "/race.html?x=1", "/r%61ce.html"] {
-        let response = ask(&server, page, None);
-        assert!(response.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html") && response.contains("<h1"), "{page}");
+        let response = ask(&url, page, None);
+        assert!(
+            response.starts_with("HTTP/1.1 200 OK\r\nContent-Type: text/html") && response.contains("<h1"),
+            "{page}"
+        );
     }
-    for outside in ["/../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt", "/..\\secret.txt", "//etc/passwd", "/x/../../secret.txt", "secret.txt", ""] {
-        let response = ask(&server, outside, None);
-        assert!(response.starts_with("HTTP/1.1 404 ") && !response.ends_with("secret"), "{outside}: {response}");
+    for outside in [
+        "/../secret.txt",
+        "/%2e%2e/secret.txt",
+        "/..%2fsecret.txt",
+        "/..\\secret.txt",
+        "//etc/passwd",
+        "/x/../../secret.txt",
+        "secret.txt",
+        "",
+    ] {
+        let response = ask(&url, outside, None);
+        assert!(
+            response.starts_with("HTTP/1.1 404 ") && !response.ends_with("secret"),
+            "{outside}: {response}"
+        );
     }
-    assert!(ask(&server, "/", Some("elsewhere.example")).starts_with("HTTP/1.1 403 "));
+    assert!(ask(&url, "/", Some("elsewhere.example")).starts_with("HTTP/1.1 403 "));
 }
 
 #[test]
@@ -304,17 +476,22 @@ fn a_served_page_is_rebuilt_and_reloads() {
     let mut server = Server::bind(fixture.root(), 0).unwrap_or_else(|errors| panic!("{errors}"));
     server.poll(&Figures).expect("the first build").unwrap_or_else(|errors| panic!("{errors}"));
     assert!(server.poll(&Figures).is_none(), "nothing changed");
-    assert!(ask(&server, "/race.html", None).contains("new EventSource('/.reload?1')"));
+    let url = server.url();
+    assert!(ask(&url, "/race.html", None).contains("new EventSource('/.reload?1')"));
 
-    // A source beside the book is watched as well.
+    // A source beside the book is watched as well, and the page that is open hears of it.
+    let page = thread::spawn({
+        let url = url.clone();
+        move || ask(&url, "/.reload?1", None)
+    });
     fixture.edit("src/cell.rs", "/// One step.", "/// One longer step.");
     server.poll(&Figures).expect("a change").unwrap_or_else(|errors| panic!("{errors}"));
-    assert!(ask(&server, "/race.html", None).contains("One longer step."));
-    assert!(ask(&server, "/.reload?1", None).ends_with("data: reload\n\n"), "a page of the first build reloads");
+    assert!(page.join().expect("a response").ends_with("data: reload\n\n"));
+    assert!(ask(&url, "/race.html", None).contains("One longer step."));
 
     fixture.edit("src/cell.rs", "ANCHOR: step", "ANCHOR: other");
     server.poll(&Figures).expect("a change").expect_err("a missing anchor");
-    assert!(ask(&server, "/race.html", None).contains("One longer step."), "the page stays");
+    assert!(ask(&url, "/race.html", None).contains("One longer step."), "the page stays");
     assert!(server.poll(&Figures).is_none(), "the error is told once");
     fixture.edit("src/cell.rs", "ANCHOR: other", "ANCHOR: step");
     server.poll(&Figures).expect("a change").unwrap_or_else(|errors| panic!("{errors}"));
@@ -325,7 +502,8 @@ fn a_taken_port_is_an_error() {
     let fixture = Fixture::new();
     let server = Server::bind(fixture.root(), 0).unwrap_or_else(|errors| panic!("{errors}"));
     let url = server.url();
-    let port = url.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let port =
+        url.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
     let error = Server::bind(fixture.root(), port).err().expect("a taken port").to_string();
     assert!(error.contains(&format!("port {port} of 127.0.0.1 can't be used")), "{error}");
 }

@@ -92,7 +92,7 @@ pub struct GradientError {
     /// What the three ways gave.
     pub comparison: Comparison,
     /// The operation whose backward rule disagrees with its own forward, if it is one of them.
-    pub culprit: Option<Culprit>,
+    pub culprit: Option<Box<Culprit>>,
 }
 
 /// An operation whose backward rule is wrong.
@@ -119,7 +119,8 @@ impl fmt::Display for GradientError {
              differences {difference:e}",
             self.function, self.argument
         )?;
-        if let Some(Culprit { op, node, input, reverse, forward }) = &self.culprit {
+        if let Some(culprit) = &self.culprit {
+            let Culprit { op, node, input, reverse, forward } = &**culprit;
             write!(
                 f,
                 "; the backward rule of op `{op}` (node {node}) by its input {input} gives {reverse:e} where \
@@ -145,7 +146,7 @@ pub fn gradient<F: Function>(f: &F, x: &[Array2<f64>], seed: u64) -> Result<Vec<
                 function: f.name().to_string(),
                 argument,
                 comparison: *comparison,
-                culprit: culprit(f, x, seed),
+                culprit: culprit(f, x, seed).map(Box::new),
             });
         }
     }
@@ -236,8 +237,9 @@ fn culprit<F: Function>(f: &F, x: &[Array2<f64>], seed: u64) -> Option<Culprit> 
             let mut y = vec![Dual::default(); w.len()];
             dual.op.forward(&duals.inputs, &seeded, node.out, &mut y);
             let forward = y.iter().zip(&w).fold(0.0, |s, (y, w)| s + y.derivative() * w);
-            let apart = (reverse - forward).abs();
-            if !(apart <= DUAL_TOLERANCE * scale.max(forward.abs()).max(f64::MIN_POSITIVE)) {
+            let bound = DUAL_TOLERANCE * scale.max(forward.abs()).max(f64::MIN_POSITIVE);
+            let agrees = (reverse - forward).abs() <= bound;
+            if !agrees {
                 let op = node.op.name().to_string();
                 return Some(Culprit { op, node: k, input, reverse, forward });
             }

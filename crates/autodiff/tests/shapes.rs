@@ -1,4 +1,5 @@
 //! A wrong shape panics at the caller's line and says which operation and which shapes.
+#![allow(dropping_copy_types, reason = "what would be dropped is never made: making it panics")]
 
 use longlag_autodiff::{Tape, Var};
 use longlag_numerics::Real;

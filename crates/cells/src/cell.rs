@@ -85,7 +85,10 @@ impl Cell {
         );
         if let Some(c) = s.c {
             let (h, c) = (s.h.shape(), c.shape());
-            assert!(h == c, "{self}: the states h {h:?} and c {c:?} differ in shape");
+            assert!(
+                h == c,
+                "{self}: the states h {h:?} and c {c:?} differ in shape"
+            );
         }
         match self {
             Cell::RnnTanh => rnn::step(&rnn::RnnTanh, w, x, s),
@@ -151,12 +154,12 @@ impl<'t, T: Scalar> Weights<Var<'t, T>> {
     }
     /// W_ih x + b_ih.
     #[track_caller]
-    pub(crate) fn from_input(&self, x: Var<'t, T>) -> Var<'t, T> {
+    pub(crate) fn input_sum(&self, x: Var<'t, T>) -> Var<'t, T> {
         x.tape().affine(&[(x, self.w_ih)], &[self.b_ih])
     }
     /// W_hh h + b_hh.
     #[track_caller]
-    pub(crate) fn from_state(&self, h: Var<'t, T>) -> Var<'t, T> {
+    pub(crate) fn state_sum(&self, h: Var<'t, T>) -> Var<'t, T> {
         h.tape().affine(&[(h, self.w_hh)], &[self.b_hh])
     }
 }

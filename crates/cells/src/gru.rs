@@ -55,7 +55,7 @@ pub(crate) fn step_reset_after<'t, T: Scalar>(
     let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
     let n = w.gates(hidden, 2, 3);
     let [h] =
-        GruEquations.apply([a_r, a_z, n.from_input(x), n.from_state(s.h), s.h]);
+        GruEquations.apply([a_r, a_z, n.input_sum(x), n.state_sum(s.h), s.h]);
     State { h, c: None }
 }
 

@@ -22,16 +22,16 @@ struct Plain<'a, R> {
 
 impl<R: Scalar> Plain<'_, R> {
     /// Row `k` of W_ih x + b_ih.
-    fn from_input(&self, k: usize, x: &[R]) -> R {
+    fn input_sum(&self, k: usize, x: &[R]) -> R {
         inner(self.w_ih, k, x) + self.b_ih[[0, k]]
     }
     /// Row `k` of W_hh h + b_hh.
-    fn from_state(&self, k: usize, h: &[R]) -> R {
+    fn state_sum(&self, k: usize, h: &[R]) -> R {
         inner(self.w_hh, k, h) + self.b_hh[[0, k]]
     }
     /// Row `k` of the sum of both.
     fn sum(&self, k: usize, x: &[R], h: &[R]) -> R {
-        self.from_input(k, x) + self.from_state(k, h)
+        self.input_sum(k, x) + self.state_sum(k, h)
     }
 }
 
@@ -84,8 +84,8 @@ pub fn step<R: Scalar>(
                 GruEquations.apply([
                     a_r,
                     a_z,
-                    w.from_input(k, x),
-                    w.from_state(k, h),
+                    w.input_sum(k, x),
+                    w.state_sum(k, h),
                     h[j],
                 ])[0]
             };

@@ -65,7 +65,7 @@ impl Default for Config {
                 forget_bias: Some(1.0),
                 ..Initialisation::default()
             },
-            updates: 900,
+            updates: 1350,
             batch: 32,
             optimizer: OptimizerConfig::Adam(AdamConfig {
                 learning_rate: 5e-3,
@@ -595,7 +595,7 @@ fn gradient(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "Norm of the loss's gradient by the state after each of 64 pixels, on a logarithmic axis, before and after \
          training, for each cell: median and range over the runs.",
-        Axis::linear("After pixel *t*, back from the last one")
+        Axis::linear("After pixel *t*, from the last one back")
             .range(PIXELS as f64, 0.0),
         Axis::log("‖∂*ℓ*/∂*h*_{*t*}‖"),
     );
@@ -604,10 +604,19 @@ fn gradient(report: &Report) -> Result<Figure, LookupError> {
     {
         chart = chart.panel(title);
         for (key, cell) in racers(report) {
-            chart = chart.curve(Curve::of(
-                &cell,
-                report.find_series(&format!("{key}_gradient_{part}"))?,
-            ));
+            let name = format!("{key}_gradient_{part}");
+            let series = report.find_series(&name)?;
+            // From the end of the sequence to its beginning, so that a curve's name stands at pixel 0.
+            let reversed = |mut v: Vec<f64>| {
+                v.reverse();
+                v
+            };
+            let (x, y) = (reversed(series.x()), reversed(series.y()));
+            let mut curve = Curve::new(&cell, x.into_iter().zip(y));
+            if let Some((low, high)) = series.band() {
+                curve = curve.band(reversed(low), reversed(high));
+            }
+            chart = chart.curve(curve);
         }
     }
     Ok(chart.figure())

@@ -75,7 +75,7 @@ pub struct Built {
 /// Something in the book that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BookError {
-    /// The file below the workspace's root; empty if none is to blame.
+    /// The file below the workspace's root, or the page of the built book; empty if none is to blame.
     pub file: String,
     /// The 1-based line of the file.
     pub line: Option<usize>,
@@ -135,7 +135,8 @@ pub fn build(root: &Path, dest: Option<&Path>, figures: &dyn FigureSource) -> Re
     let dest = dest.map_or_else(|| root.join("target/book"), Path::to_owned);
     let dest = std::path::absolute(&dest).map_err(|error| BookError::general(error.to_string()))?;
     let (result, warnings) = log::with_warnings(|| build_logged(root, &dest, figures));
-    let mut errors: Vec<BookError> = warnings.into_iter().map(|line| BookError::general(format!("mdBook: {line}"))).collect();
+    let mut errors: Vec<BookError> =
+        warnings.into_iter().map(|line| BookError::general(format!("mdBook: {line}"))).collect();
     let built = match result {
         Ok(built) => Some(built),
         Err(BookErrors(more)) => {
@@ -151,7 +152,8 @@ pub fn build(root: &Path, dest: Option<&Path>, figures: &dyn FigureSource) -> Re
 
 fn build_logged(root: &Path, dest: &Path, figures: &dyn FigureSource) -> Result<Built, BookErrors> {
     let folder = root.join("book");
-    let mdbook = |error: &dyn fmt::Display| BookError::at("book/book.toml", None, format!("mdBook: {error:#}"));
+    let mdbook =
+        |error: &dyn fmt::Display| BookError::at("book/book.toml", None, format!("mdBook: {error:#}"));
     let mut config = Config::from_disk(folder.join("book.toml")).map_err(|error| mdbook(&error))?;
     // `mdbook build` calls this program for the chapters; here they are made beforehand.
     config.set("preprocessor", serde_json::Map::new()).map_err(|error| mdbook(&error))?;
@@ -160,12 +162,27 @@ fn build_logged(root: &Path, dest: &Path, figures: &dyn FigureSource) -> Result<
     let mut driver = MDBook::load_with_config(&folder, config).map_err(|error| mdbook(&error))?;
     let inputs = resolve(root, &source, &mut driver.book, figures)?;
     driver.build().map_err(|error| mdbook(&error))?;
-    let mistakes = check_html(dest);
+    let mut mistakes = check_html(dest);
+    // These two pages repeat the chapters.
+    let repeats = |error: &BookError| ["index.html", "print.html"].contains(&error.file.as_str());
+    if !mistakes.iter().all(repeats) {
+        mistakes.retain(|error| !repeats(error));
+    }
     if !mistakes.is_empty() {
-        return Err(BookErrors(mistakes));
+        let source = Path::new("book").join(source);
+        return Err(BookErrors(mistakes.into_iter().map(|error| in_chapter(root, &source, error)).collect()));
     }
     let chapters = driver.iter().filter(|item| matches!(item, BookItem::Chapter(_))).count();
     Ok(Built { index: dest.join("index.html"), chapters, inputs })
+}
+
+/// A mistake in a page as one in its chapter, with the line where the chapter has what the message quotes.
+fn in_chapter(root: &Path, source: &Path, error: BookError) -> BookError {
+    let file = source.join(&error.file).with_extension("md");
+    let Ok(text) = fs::read_to_string(root.join(&file)) else { return error };
+    let quoted = error.message.split('`').nth(1).unwrap_or_default().replace(".html", ".md");
+    let line = text.lines().position(|line| !quoted.is_empty() && line.contains(&quoted)).map(|at| at + 1);
+    BookError { file: file.to_string_lossy().into_owned(), line, message: error.message }
 }
 
 /// Replaces the directives and maths in all chapters, and returns the files that went into them.
@@ -208,7 +225,8 @@ fn resolve(
 /// Chapters that the table of contents forgot.
 fn strays(root: &Path, source: &Path, chapters: &[Chapter]) -> Vec<BookError> {
     let folder = root.join(source);
-    let entries = fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| PathBuf::from(entry.file_name()));
+    let entries =
+        fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| PathBuf::from(entry.file_name()));
     let stray = |path: &PathBuf| {
         let listed = path.as_os_str() == "SUMMARY.md" || chapters.iter().any(|chapter| &chapter.path == path);
         path.extension().is_some_and(|extension| extension == "md") && !listed
@@ -216,7 +234,10 @@ fn strays(root: &Path, source: &Path, chapters: &[Chapter]) -> Vec<BookError> {
     let mut strays: Vec<PathBuf> = entries.filter(stray).collect();
     strays.sort();
     let file = |path: &PathBuf| source.join(path).to_string_lossy().into_owned();
-    strays.iter().map(|path| BookError::at(&file(path), None, "SUMMARY.md doesn't list this chapter")).collect()
+    strays
+        .iter()
+        .map(|path| BookError::at(&file(path), None, "SUMMARY.md doesn't list this chapter"))
+        .collect()
 }
 
 /// mdBook's side of `mdbook build`: reads the book as JSON, writes it with all directives replaced.
@@ -225,8 +246,13 @@ fn strays(root: &Path, source: &Path, chapters: &[Chapter]) -> Vec<BookError> {
 ///
 /// # Errors
 /// If `input` is not what mdBook sends, or as in [`build`].
-pub fn preprocess(figures: &dyn FigureSource, input: impl Read, mut output: impl Write) -> Result<(), BookErrors> {
-    let failed = |error: &dyn fmt::Display| BookError::general(format!("mdBook's input or output: {error:#}"));
+pub fn preprocess(
+    figures: &dyn FigureSource,
+    input: impl Read,
+    mut output: impl Write,
+) -> Result<(), BookErrors> {
+    let failed =
+        |error: &dyn fmt::Display| BookError::general(format!("mdBook's input or output: {error:#}"));
     let (context, mut book) = mdbook_preprocessor::parse_input(input).map_err(|error| failed(&error))?;
     let root = context.root.parent().unwrap_or(&context.root);
     resolve(root, &context.config.book.src, &mut book, figures)?;
@@ -239,8 +265,10 @@ pub fn preprocess(figures: &dyn FigureSource, input: impl Read, mut output: impl
 /// # Errors
 /// If there is none.
 pub fn find_root() -> Result<PathBuf, BookErrors> {
-    let here = std::env::current_dir().map_err(|error| BookError::general(format!("no current folder: {error}")))?;
-    let is_root = |folder: &&Path| folder.join("Cargo.toml").is_file() && folder.join("book/book.toml").is_file();
+    let here =
+        std::env::current_dir().map_err(|error| BookError::general(format!("no current folder: {error}")))?;
+    let is_root =
+        |folder: &&Path| folder.join("Cargo.toml").is_file() && folder.join("book/book.toml").is_file();
     here.ancestors().find(is_root).map(Path::to_owned).ok_or_else(|| {
         let here = here.display();
         let message = format!("neither {here} nor a folder above it holds Cargo.toml and book/book.toml: run this inside longlag's source folder");

@@ -15,6 +15,7 @@ const MOST_THREADS: usize = 1024;
 #[derive(Debug, Parser)]
 #[command(
     version,
+    bin_name = "longlag",
     verbatim_doc_comment,
     arg_required_else_help = true,
     disable_help_subcommand = true,
@@ -70,6 +71,8 @@ Examples:
   longlag list first-race --config > mine.json
   longlag run first-race --config mine.json        after changing numbers in mine.json
 
+A configuration is JSON; fields that it leaves out keep their published value.
+
 With --out, the folder DIR/NAME of each experiment holds report.json (configuration and everything
 found), tables/*.csv, series/*.csv (the curves), and figures/*.svg. It appears when all of it is
 written, in place of an earlier one.")]
@@ -80,9 +83,8 @@ pub(crate) struct RunArgs {
     /// Run every experiment
     #[arg(long, conflicts_with = "names")]
     pub(crate) all: bool,
-    /// Run with this configuration instead of the published one: JSON, where fields left out keep
-    /// their published value; `-` reads the standard input
-    #[arg(long, value_name = "FILE", verbatim_doc_comment)]
+    /// Run with the configuration in this file, not the published one; `-` reads the standard input
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Write reports, tables, series and figures into this folder
     #[arg(long, value_name = "DIR")]
@@ -143,7 +145,9 @@ pub(crate) enum Question {
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(threads),
-        _ => Err(format!("give a whole number from 1 to {MOST_THREADS}, or leave it out for one for each core")),
+        _ => Err(format!(
+            "give a whole number from 1 to {MOST_THREADS}, or leave it out for one for each core"
+        )),
     }
 }
 

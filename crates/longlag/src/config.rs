@@ -23,21 +23,28 @@ impl Config {
             (path.display().to_string(), fs::read(path).map(|read| bytes = read))
         };
         read.map_err(|error| Failure::Usage(format!("can't read the configuration {file}: {error}")))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Failure::Usage(format!("{file}: this is not a text in UTF-8, so not a configuration in JSON")))?;
+        let text = String::from_utf8(bytes).map_err(|_| {
+            Failure::Usage(format!("{file}: this is not a text in UTF-8, so not a configuration in JSON"))
+        })?;
         Ok(Config { file, text })
     }
 }
 
 /// Makes an experiment ready to run with this configuration, or else with the published one.
-pub(crate) fn prepare(entry: &Entry, config: Option<&Config>, seed: Option<u64>) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(
+    entry: &Entry,
+    config: Option<&Config>,
+    seed: Option<u64>,
+) -> Result<Prepared, Failure> {
     let published = entry.default_config();
     let text = config.map_or(&published, |config| &config.text);
     entry.prepare(text, seed).map_err(|error| {
         let name = entry.name;
         Failure::Usage(match (config, seed) {
             // It is the seed's fault if all is well without.
-            (_, Some(seed)) if entry.prepare(text, None).is_ok() => format!("--seed {seed} with {name}: {error}"),
+            (_, Some(seed)) if entry.prepare(text, None).is_ok() => {
+                format!("--seed {seed} with {name}: {error}")
+            }
             (Some(config), _) => {
                 let problem = located(&config.file, text, &error.to_string());
                 format!("{problem}; `longlag list {name} --config` prints a good configuration")
@@ -69,7 +76,8 @@ fn located(file: &str, text: &str, message: &str) -> String {
 /// Line and column, from 1, of the JSON key that `field` names; of `a.b` or `a[0].b` that is `b`.
 fn place_of(field: &str, text: &str) -> Option<(usize, usize)> {
     let key = format!("\"{}\"", field.rsplit('.').next().unwrap_or(field).split('[').next()?);
-    let mut keys = text.match_indices(&key).filter(|(at, _)| text[at + key.len()..].trim_start().starts_with(':'));
+    let mut keys =
+        text.match_indices(&key).filter(|(at, _)| text[at + key.len()..].trim_start().starts_with(':'));
     let (at, _) = keys.next()?;
     // Of two keys of one name, no telling which is meant.
     if keys.next().is_some() {

@@ -12,7 +12,9 @@ pub(crate) fn book(args: BookArgs) -> Result<(), Failure> {
         return match question {
             // The chapters come out as Markdown with HTML in it, for every renderer that takes that.
             Some(Question::Supports { renderer }) if renderer == "html" => Ok(()),
-            Some(Question::Supports { renderer }) => Err(Failure::Work(format!("no renderer `{renderer}`: only html"))),
+            Some(Question::Supports { renderer }) => {
+                Err(Failure::Work(format!("no renderer `{renderer}`: only html")))
+            }
             None => book::preprocess(&ExperimentFigures, io::stdin(), io::stdout()).map_err(Failure::Book),
         };
     }
@@ -39,7 +41,11 @@ fn serve(root: &Path, port: u16, open_it: bool) -> Result<(), Failure> {
     let mut tell = |line: &str| {
         let address = line.starts_with("http://");
         // Whether somebody reads the terminal or not, the book is served.
-        let _ = print(&if address { format!("the book is at {line}; Ctrl-C ends it\n") } else { format!("{line}\n") });
+        let _ = print(&if address {
+            format!("the book is at {line}; Ctrl-C ends it\n")
+        } else {
+            format!("{line}\n")
+        });
         if address && std::mem::take(&mut unopened) {
             let url = line.to_owned();
             // Some browsers' starters wait until the browser is closed.
@@ -65,10 +71,13 @@ fn check(dest: &Path) -> Result<(), Failure> {
     if !dest.exists() {
         return Ok(());
     }
-    let mut entries = fs::read_dir(dest).map_err(|error| wrong(format!("not a folder to build into ({error}); give another")))?;
-    let is_a_book = dest.join("toc.js").is_file() && dest.join("print.html").is_file();
+    let mut entries = fs::read_dir(dest)
+        .map_err(|error| wrong(format!("not a folder to build into ({error}); give another")))?;
+    let is_a_book = [".nojekyll", "toc.html"].iter().all(|name| dest.join(name).is_file());
     if entries.next().is_some() && !is_a_book {
-        return Err(wrong("the folder holds other things than a book, and building would delete them; give another".into()));
+        return Err(wrong(
+            "the folder holds other things than a book, and building would delete them; give another".into(),
+        ));
     }
     Ok(())
 }

@@ -22,7 +22,9 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         .map(|&entry| Ok((entry, prepare(entry, config.as_ref(), args.seed)?)))
         .collect::<Result<_, Failure>>()?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| Failure::Work(format!("can't start the threads: {error}; give fewer by --threads")))?;
+    let pool = pool.map_err(|error| {
+        Failure::Work(format!("can't start the threads: {error}; give fewer by --threads"))
+    })?;
     let output = args.out.map(|folder| Output::open(folder, entries.iter().map(|entry| entry.name)));
     let output = output.transpose().map_err(Failure::Usage)?;
     for (index, (entry, prepared)) in runs.into_iter().enumerate() {
@@ -74,7 +76,10 @@ fn summary(entry: &Entry, report: &Report) -> String {
     let facts = report.facts();
     if !facts.is_empty() {
         let width = facts.keys().map(|name| name.chars().count()).max().unwrap_or(0);
-        section("facts", &mut facts.iter().map(|(name, value)| format!("{name:<width$}  {}", format_value(value))));
+        section(
+            "facts",
+            &mut facts.iter().map(|(name, value)| format!("{name:<width$}  {}", format_value(value))),
+        );
     }
     for (name, table) in report.tables() {
         section(name, &mut table.to_text().lines().map(str::to_owned));

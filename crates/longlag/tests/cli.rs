@@ -10,9 +10,16 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
-/// Runs in a moment, and uses every part of a report.
+/// Runs in a moment.
 const TINY: &str = r#"{"cells": ["lstm"], "steps": [1, 2], "batch": 1, "input": 1, "hidden": 2}"#;
 const NAME: &str = "trust-the-gradient";
+
+/// Runs almost as fast, and its report has series.
+const TINY_RACE: &str = r#"{
+    "cells": ["gru"], "runs": 2, "parameters": 100, "updates": 2, "batch": 2, "measure_every": 1,
+    "probe_images": 2, "regression_updates": 1
+}"#;
+const RACE: &str = "first-race";
 
 /// What a run of the program gave.
 struct Done {
@@ -30,6 +37,7 @@ impl Place {
     fn new() -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap() };
         fs::write(place.path("tiny.json"), TINY).unwrap();
+        fs::write(place.path("race.json"), TINY_RACE).unwrap();
         place
     }
 
@@ -46,7 +54,7 @@ impl Place {
 
     #[track_caller]
     fn run(&self, arguments: &str) -> Done {
-        done(self.command(arguments), "")
+        done(&mut self.command(arguments), "")
     }
 
     /// Runs well, and gives the standard output.
@@ -65,7 +73,7 @@ impl Place {
         // Nothing but the files the test put there.
         let left: Vec<_> = fs::read_dir(&self.folder).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert!(left.iter().all(|name| !name.to_string_lossy().starts_with('.')), "{left:?}");
-        done.stderr
+        done.stderr.replace('\\', "/")
     }
 
     /// As [`Place::wrong`], with this text as `--config`.
@@ -79,7 +87,7 @@ impl Place {
 }
 
 #[track_caller]
-fn done(mut command: Command, input: &str) -> Done {
+fn done(command: &mut Command, input: &str) -> Done {
     if !input.is_empty() {
         command.stdin(Stdio::piped());
     }
@@ -130,7 +138,14 @@ fn list_shows_every_experiment() {
 
 #[test]
 fn list_of_one() {
-    assert_snapshot!(Place::new().good("list trust-the-gradient"), @"");
+    assert_snapshot!(Place::new().good("list trust-the-gradient"), @r"
+    trust-the-gradient
+      Is the gradient that everything else rests on right, for every cell and up to 40 steps?
+      figures: trust-the-gradient-agreement
+
+    run it:              longlag run trust-the-gradient
+    its configuration:   longlag list trust-the-gradient --config
+    ");
 }
 
 #[test]
@@ -148,69 +163,86 @@ fn run_prints_a_summary() {
     let text = Place::new().good("run trust-the-gradient --config tiny.json");
     // The figures themselves are the experiments' snapshots.
     let words: String = text.lines().take(2).collect::<Vec<_>>().join("\n");
-    assert_snapshot!(words, @"");
-    assert_snapshot!(text.lines().last().unwrap(), @"");
+    assert_snapshot!(words, @r"
+    trust-the-gradient
+    Is the gradient that everything else rests on right, for every cell and up to 40 steps?
+    ");
+    assert_snapshot!(text.lines().last().unwrap(), @"`--out DIR` also writes the report, 2 tables, 0 series and 1 figure to files");
     assert!(text.contains("\nfacts\n"), "{text}");
 }
 
 #[test]
 fn run_writes_report_tables_series_and_figures() {
     let place = Place::new();
-    let text = place.good("run trust-the-gradient --config tiny.json --out a/results");
-    assert_eq!(text.lines().last(), Some("written to a/results/trust-the-gradient"));
-    let folder = place.path("a/results");
-    let files = files(&folder);
-    let text = |name: &str| String::from_utf8(files[&format!("{NAME}/{name}")].clone()).unwrap();
+    let out = "a/results";
+    for (name, file, config) in [(NAME, "tiny.json", TINY), (RACE, "race.json", TINY_RACE)] {
+        let text = place.good(&format!("run {name} --config {file} --out {out}"));
+        assert_eq!(text.lines().last(), Some(&*format!("written to {out}/{name}")));
+        let files = files(&place.path(out).join(name));
+        let text = |name: &str| String::from_utf8(files[name].clone()).unwrap();
 
-    let entry = longlag_experiments::find(NAME).unwrap();
-    let direct = entry.prepare(TINY, None).unwrap()(&longlag_experiments::Silent);
-    assert_eq!(text("report.json"), direct.to_snapshot());
-    assert_eq!(Report::from_snapshot(&text("report.json")).unwrap().to_snapshot(), direct.to_snapshot());
+        let entry = longlag_experiments::find(name).unwrap();
+        let direct = entry.prepare(config, None).unwrap()(&longlag_experiments::Silent);
+        assert_eq!(text("report.json"), direct.to_snapshot());
+        let read = Report::from_snapshot(&text("report.json")).unwrap();
+        assert_eq!(read.to_snapshot(), direct.to_snapshot());
 
-    let mut expected = vec![format!("{NAME}/report.json")];
-    for (name, table) in direct.tables() {
-        assert_eq!(text(&format!("tables/{name}.csv")), table.to_csv());
-        expected.push(format!("{NAME}/tables/{name}.csv"));
+        let mut expected = vec!["report.json".to_owned()];
+        for (name, table) in direct.tables() {
+            let file = format!("tables/{name}.csv");
+            assert_eq!(text(&file), table.to_csv());
+            expected.push(file);
+        }
+        for (name, series) in direct.all_series() {
+            let file = format!("series/{name}.csv");
+            let parts = if series.band().is_some() { &["x", "y", "low", "high"][..] } else { &["x", "y"] };
+            let point = |at: usize| {
+                let value =
+                    |part: &&str| direct.value(&format!("series.{name}.{part}.{at}")).unwrap().to_string();
+                parts.iter().map(value).collect::<Vec<_>>().join(",")
+            };
+            let lines: Vec<String> =
+                [parts.join(",")].into_iter().chain((0..series.x().len()).map(point)).collect();
+            assert_eq!(text(&file).lines().collect::<Vec<_>>(), lines);
+            expected.push(file);
+        }
+        for figure in entry.figures {
+            let file = format!("figures/{}.svg", figure.name);
+            let svg = text(&file);
+            let parsed = roxmltree::Document::parse(&svg).unwrap();
+            assert_eq!(parsed.root_element().tag_name().name(), "svg");
+            assert!(svg.contains("<style"), "colours of its own");
+            expected.push(file);
+        }
+        expected.sort();
+        assert_eq!(files.keys().cloned().collect::<Vec<_>>(), expected);
     }
-    for (name, series) in direct.all_series() {
-        let csv = text(&format!("series/{name}.csv"));
-        let header = if series.band().is_some() { "x,y,low,high" } else { "x,y" };
-        assert_eq!(csv.lines().next(), Some(header));
-        assert_eq!(csv.lines().count(), 1 + series.x().len());
-        expected.push(format!("{NAME}/series/{name}.csv"));
-    }
-    for figure in entry.figures {
-        let svg = text(&format!("figures/{}.svg", figure.name));
-        let parsed = roxmltree::Document::parse(&svg).unwrap();
-        assert_eq!(parsed.root_element().tag_name().name(), "svg");
-        assert!(svg.contains("<style"), "colours of its own");
-        expected.push(format!("{NAME}/figures/{}.svg", figure.name));
-    }
-    expected.sort();
-    assert_eq!(files.keys().cloned().collect::<Vec<_>>(), expected);
-    let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(names, [NAME], "no folder of the writing is left");
+    let mut names: Vec<_> = fs::read_dir(place.path(out)).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, [RACE, NAME], "no folder of the writing is left");
 }
 
 #[test]
 fn config_from_the_standard_input() {
     let place = Place::new();
-    let piped = done(place.command(&format!("run {NAME} --config -")), TINY);
+    let piped = done(&mut place.command(&format!("run {NAME} --config -")), TINY);
     assert_eq!((piped.code, piped.stderr), (0, String::new()));
     assert_eq!(piped.stdout, place.good(&format!("run {NAME} --config tiny.json")));
-    let piped = done(place.command(&format!("run {NAME} --config -")), "{,}");
+    let piped = done(&mut place.command(&format!("run {NAME} --config -")), "{,}");
     assert_eq!((piped.code, piped.stdout), (2, String::new()));
-    assert_snapshot!(piped.stderr, @"");
+    assert_snapshot!(piped.stderr, @"error: standard input:1:2: key must be a string; `longlag list trust-the-gradient --config` prints a good configuration");
 }
 
 #[test]
 fn threads_do_not_change_a_byte() {
     let place = Place::new();
     for threads in [1, 2] {
-        place.good(&format!("run {NAME} --config tiny.json --out t{threads} --threads {threads}"));
+        for run in [format!("{NAME} --config tiny.json"), format!("{RACE} --config race.json")] {
+            place.good(&format!("run {run} --out t{threads} --threads {threads}"));
+        }
     }
     let one = files(&place.path("t1"));
-    assert!(one.len() > 2);
+    assert!(one.len() > 4);
     assert!(one == files(&place.path("t2")));
 }
 
@@ -237,14 +269,34 @@ fn results_are_replaced_whole() {
 }
 
 #[test]
+fn files_that_are_not_longlags_stay() {
+    let place = Place::new();
+    let run = format!("run {NAME} --config tiny.json --out results");
+    place.good(&run);
+    fs::write(place.path("results").join(NAME).join("notes.txt"), "mine").unwrap();
+    let before = files(&place.path("results"));
+    assert_snapshot!(place.wrong(&run), @"error: results/trust-the-gradient: the results would replace `notes.txt`, which is not longlag's; remove it, or give another --out");
+    assert!(before == files(&place.path("results")));
+}
+
+#[test]
+#[cfg(unix)]
 fn a_failed_write_leaves_the_earlier_results() {
     let place = Place::new();
     let run = format!("run {NAME} --config tiny.json --out results");
     place.good(&run);
     let before = files(&place.path("results"));
-    fs::write(place.path("results").join(NAME).join("notes.txt"), "mine").unwrap();
-    assert_snapshot!(place.wrong(&run), @"");
-    fs::remove_file(place.path("results").join(NAME).join("notes.txt")).unwrap();
+    // No file may have more than one block of 512 or 1024 bytes, and the figure has.
+    assert!(before.values().any(|file| file.len() > 1024));
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_longlag")]);
+    command.args(run.split(' ')).args(["--seed", "7"]).current_dir(&place.folder);
+    let done = done(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()), "");
+    assert_eq!(done.code, 1);
+    let begin = "error: the results of trust-the-gradient can't be written to results/trust-the-gradient: ";
+    assert!(done.stderr.starts_with(begin), "{}", done.stderr);
+    assert_eq!(done.stderr.lines().count(), 1);
+    assert!(done.stdout.contains("\nfacts\n"), "what was found is shown all the same");
     assert!(before == files(&place.path("results")));
 }
 
@@ -253,7 +305,7 @@ fn out_is_checked_before_the_run() {
     let place = Place::new();
     fs::write(place.path("taken"), "").unwrap();
     // The published config of all experiments takes minutes: an error in a moment came before.
-    assert_snapshot!(place.wrong("run --all --out taken"), @"");
+    assert_snapshot!(place.wrong("run --all --out taken"), @"error: --out taken: this is a file; give a folder, or a name that is free");
     let below = place.wrong("run --all --out taken/below");
     assert!(below.starts_with("error: --out taken/below: can't be written ("), "{below}");
     assert_eq!(below.lines().count(), 1);
@@ -277,9 +329,13 @@ fn a_full_disk_or_closed_output_is_no_panic() {
             let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
             let mut command = place.command(arguments);
             command.stdout(full);
-            let done = done(command, "");
+            let done = done(&mut command, "");
             assert_eq!(done.code, 1);
-            assert!(done.stderr.starts_with("error: can't write to the standard output: "), "{}", done.stderr);
+            assert!(
+                done.stderr.starts_with("error: can't write to the standard output: "),
+                "{}",
+                done.stderr
+            );
         }
     }
 }
@@ -287,7 +343,7 @@ fn a_full_disk_or_closed_output_is_no_panic() {
 #[test]
 fn files_are_written_though_nobody_reads_the_summary() {
     let place = Place::new();
-    let mut child = place.command(&format!("run {NAME} {NAME} --seed 3 --out results")).spawn().unwrap();
+    let mut child = place.command(&format!("run {NAME} --config tiny.json --out results")).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), output.stderr), (Some(0), vec![]));
@@ -297,39 +353,72 @@ fn files_are_written_though_nobody_reads_the_summary() {
 #[test]
 fn wrong_names() {
     let place = Place::new();
-    assert_snapshot!(place.wrong("run frist-race"), @"");
-    assert_snapshot!(place.wrong("list Trust-Gradient"), @"");
-    assert_snapshot!(place.wrong("run"), @"");
-    assert_snapshot!(place.wrong("run --all first-race"), @"");
-    assert_snapshot!(place.wrong("list --config"), @"");
-    assert_snapshot!(place.wrong("rnu"), @"");
+    assert_snapshot!(place.wrong("run frist-race"), @"error: no experiment is called `frist-race`; did you mean `first-race`? `longlag list` shows all");
+    assert_snapshot!(place.wrong("list Trust-Gradient"), @"error: no experiment is called `Trust-Gradient`; did you mean `trust-the-gradient`? `longlag list` shows all");
+    assert_snapshot!(place.wrong("run"), @"error: no experiment to run: name some of those that `longlag list` shows, or give --all");
+    assert_snapshot!(place.wrong("run --all first-race"), @r"
+    error: the argument '--all' cannot be used with '[NAME]...'
+
+    Usage: longlag run --all [NAME]...
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(place.wrong("list --config"), @r"
+    error: the following required arguments were not provided:
+      <NAME>
+
+    Usage: longlag list --config <NAME>
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(place.wrong("rnu"), @r"
+    error: unrecognized subcommand 'rnu'
+
+    Usage: longlag <COMMAND>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn wrong_numbers() {
     let place = Place::new();
-    assert_snapshot!(place.wrong("run --all --threads 0"), @"");
+    assert_snapshot!(place.wrong("run --all --threads 0"), @r"
+    error: invalid value '0' for '--threads <N>': give a whole number from 1 to 1024, or leave it out for one for each core
+
+    For more information, try '--help'.
+    ");
     let zero = place.wrong("run --all --threads 0");
     for threads in ["two", "-1", "100000", "1.5", "99999999999999999999999"] {
-        assert_eq!(place.wrong(&format!("run --all --threads={threads}")), zero.replace("'0'", &format!("'{threads}'")));
+        assert_eq!(
+            place.wrong(&format!("run --all --threads={threads}")),
+            zero.replace("'0'", &format!("'{threads}'"))
+        );
     }
-    assert_snapshot!(place.wrong("run --all --seed one"), @"");
+    assert_snapshot!(place.wrong("run --all --seed one"), @r"
+    error: invalid value 'one' for '--seed <S>': give a whole number from 0 to 18446744073709551615
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
 fn wrong_configs() {
     let place = Place::new();
-    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\" 2\n}\n"), @"");
-    assert_snapshot!(place.wrong_config("{\n  \"batsh\": 1\n}\n"), @"");
-    assert_snapshot!(place.wrong_config("{\n  \"batch\": \"one\"\n}\n"), @"");
-    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\": 0\n}\n"), @"");
-    assert_snapshot!(place.wrong_config(""), @"");
-    assert_snapshot!(place.wrong("run trust-the-gradient first-race --config tiny.json"), @"");
-    assert_eq!(place.wrong("run --all --config tiny.json"), place.wrong("run first-race first-race --config tiny.json"));
+    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\" 2\n}\n"), @"error: broken.json:3:12: expected `:`; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config("{\n  \"batsh\": 1\n}\n"), @"error: broken.json:2:9: unknown field `batsh`, expected one of `seed`, `cells`, `steps`, `batch`, `input`, `hidden`; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config("{\n  \"batch\": \"one\"\n}\n"), @r#"error: broken.json:2:16: invalid type: string "one", expected usize; `longlag list trust-the-gradient --config` prints a good configuration"#);
+    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\": 0\n}\n"), @"error: broken.json:3:3: `hidden` is 0, but it must be from 1 to 100; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config(""), @"error: broken.json:1:1: EOF while parsing a value; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong("run trust-the-gradient first-race --config tiny.json"), @"error: --config with several experiments: a configuration belongs to one experiment; run them one by one, each with its own");
+    assert_eq!(
+        place.wrong("run --all --config tiny.json"),
+        place.wrong("run first-race first-race --config tiny.json")
+    );
     let missing = place.wrong("run trust-the-gradient --config missing.json");
     assert!(missing.starts_with("error: can't read the configuration missing.json: "), "{missing}");
     fs::write(place.path("latin1.json"), b"{\"caf\xe9\": 1}").unwrap();
-    assert_snapshot!(place.wrong("run trust-the-gradient --config latin1.json"), @"");
+    assert_snapshot!(place.wrong("run trust-the-gradient --config latin1.json"), @"error: latin1.json: this is not a text in UTF-8, so not a configuration in JSON");
 }
 
 #[test]
@@ -339,12 +428,108 @@ fn no_command_shows_the_help() {
     for part in ["Usage: longlag <COMMAND>", "  run ", "  list ", "  book ", "LONGLAG_ISA"] {
         assert!(help.contains(part), "{help}");
     }
-    assert_eq!(place.good("--help"), place.good("-h").replace("", ""));
     assert_eq!(place.good("--version"), format!("longlag {}\n", env!("CARGO_PKG_VERSION")));
-    assert_snapshot!(place.good("--help"), @"");
-    assert_snapshot!(place.good("run --help"), @"");
-    assert_snapshot!(place.good("list --help"), @"");
-    assert_snapshot!(place.good("book --help"), @"");
+    assert_snapshot!(place.good("--help"), @r"
+    longlag answers by measurement how the LSTM keeps gradients alive over long time lags, when that is
+    not enough, and what else helps.
+
+    An experiment asks a question, measures, and reports numbers, tables and figures. Its report
+    depends on its configuration alone: it is the same to the last bit on every machine, with any
+    number of threads. The book explains the experiments and quotes their reports.
+
+    Usage: longlag <COMMAND>
+
+    Commands:
+      list  Show the experiments, their questions and their figures
+      run   Run experiments and print what they found
+      book  Build the book, and open or serve it
+
+    Options:
+      -h, --help
+              Print help (see a summary with '-h')
+
+      -V, --version
+              Print version
+
+    Examples:
+      longlag list                     the experiments there are
+      longlag run trust-the-gradient   run one and print what it found
+      longlag book --open              build the book and open it in the browser
+      longlag run --help               all that a command can do, with examples
+
+    Exit code:
+      0 done, 1 the work failed, 2 the command or a file that it names is wrong
+
+    Environment:
+      LONGLAG_ISA=portable|avx2|avx512|neon
+          The instruction set to compute with, in place of the fastest one of this machine. Every one
+          gives the same results; this is an aid for testing that.
+    ");
+    assert_snapshot!(place.good("run --help"), @r"
+    Run experiments and print what they found
+
+    Usage: longlag run [OPTIONS] [NAME]...
+
+    Arguments:
+      [NAME]...  The experiments to run; `longlag list` shows them
+
+    Options:
+          --all            Run every experiment
+          --config <FILE>  Run with the configuration in this file, not the published one; `-` reads the standard input
+          --out <DIR>      Write reports, tables, series and figures into this folder
+          --threads <N>    How many threads to compute with; by default one for each core. The results are the same
+          --seed <S>       Use this seed for the random numbers, instead of the configuration's
+      -h, --help           Print help
+
+    Examples:
+      longlag run trust-the-gradient
+      longlag run first-race --seed 7 --out results
+      longlag run --all --out results
+      longlag list first-race --config > mine.json
+      longlag run first-race --config mine.json        after changing numbers in mine.json
+
+    A configuration is JSON; fields that it leaves out keep their published value.
+
+    With --out, the folder DIR/NAME of each experiment holds report.json (configuration and everything
+    found), tables/*.csv, series/*.csv (the curves), and figures/*.svg. It appears when all of it is
+    written, in place of an earlier one.
+    ");
+    assert_snapshot!(place.good("list --help"), @r"
+    Show the experiments, their questions and their figures
+
+    Usage: longlag list [OPTIONS] [NAME]
+
+    Arguments:
+      [NAME]  Show this experiment only
+
+    Options:
+          --config  Print the published configuration as JSON, as `longlag run NAME --config` reads it
+      -h, --help    Print help
+
+    Examples:
+      longlag list
+      longlag list first-race
+      longlag list first-race --config > mine.json   a configuration to change and run
+    ");
+    assert_snapshot!(place.good("book --help"), @r"
+    Build the book, and open or serve it
+
+    Usage: longlag book [OPTIONS]
+
+    Options:
+          --open       Open the book in the browser
+          --serve      Serve the book on this machine (127.0.0.1), and rebuild and reload it when a file changes
+          --port <P>   The port to serve at; 0 takes a free one [default: 3000]
+          --out <DIR>  Build into this folder instead of target/book
+      -h, --help       Print help
+
+    Examples:
+      longlag book --open           build it and open it in the browser; no network is needed
+      longlag book --serve --open   show it while you edit: a changed chapter reloads by itself
+      longlag book --out site       build it into the folder `site`
+
+    The book is built from the source folder of longlag that the current folder is in.
+    ");
 }
 
 #[test]
@@ -353,7 +538,7 @@ fn instruction_sets() {
     let with = |isa: &str| {
         let mut command = place.command(&format!("run {NAME} --config tiny.json"));
         command.env("LONGLAG_ISA", isa);
-        done(command, "")
+        done(&mut command, "")
     };
     let plain = place.good(&format!("run {NAME} --config tiny.json"));
     let all = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
@@ -368,11 +553,11 @@ fn instruction_sets() {
         let done = with(isa.name());
         assert_eq!((done.code, &*done.stdout), (2, ""));
         let message = done.stderr.replace(isa.name(), "[NAME]").replace(&machine, "[THOSE HERE]");
-        assert_snapshot!(message, @"");
+        assert_snapshot!(message, @"error: the environment variable LONGLAG_ISA is wrong: the instruction set `[NAME]` can't be used on this machine; there is: [THOSE HERE]");
     }
     let unknown = with("sse9");
     assert_eq!((unknown.code, &*unknown.stdout), (2, ""));
-    assert_snapshot!(unknown.stderr.replace(&machine, "[THOSE HERE]"), @"");
+    assert_snapshot!(unknown.stderr.replace(&machine, "[THOSE HERE]"), @"error: the environment variable LONGLAG_ISA is wrong: no instruction set is called `sse9`; there is: [THOSE HERE]");
 }
 
 #[test]
@@ -380,9 +565,22 @@ fn book_outside_of_the_source_folder() {
     let place = Place::new();
     let message = place.wrong("book");
     let folder = place.folder.path().canonicalize().unwrap();
-    assert_snapshot!(message.replace(folder.to_str().unwrap(), "[FOLDER]"), @"");
-    assert_snapshot!(place.wrong("book --serve --out site"), @"");
-    assert_snapshot!(place.wrong("book --port 80"), @"");
+    assert_snapshot!(message.replace(folder.to_str().unwrap(), "[FOLDER]"), @"error: neither [FOLDER] nor a folder above it holds Cargo.toml and book/book.toml: run this inside longlag's source folder");
+    assert_snapshot!(place.wrong("book --serve --out site"), @r"
+    error: the argument '--serve' cannot be used with '--out <DIR>'
+
+    Usage: longlag book --serve
+
+    For more information, try '--help'.
+    ");
+    assert_snapshot!(place.wrong("book --port 80"), @r"
+    error: the following required arguments were not provided:
+      --serve
+
+    Usage: longlag book --serve --port <P>
+
+    For more information, try '--help'.
+    ");
 }
 
 #[test]
@@ -390,10 +588,41 @@ fn book_does_not_empty_other_folders() {
     let place = Place::new();
     let mut command = place.command("book --out");
     command.arg(place.folder.path()).current_dir(env!("CARGO_MANIFEST_DIR"));
-    let done = done(command, "");
+    let done = done(&mut command, "");
     assert_eq!((done.code, &*done.stdout), (2, ""));
-    assert_snapshot!(done.stderr.replace(place.folder.path().to_str().unwrap(), "[FOLDER]"), @"");
+    assert_snapshot!(done.stderr.replace(place.folder.path().to_str().unwrap(), "[FOLDER]"), @"error: --out [FOLDER]: the folder holds other things than a book, and building would delete them; give another");
     assert!(place.path("tiny.json").exists());
+}
+
+#[test]
+fn book_is_built_and_its_errors_are_listed() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("book/en")).unwrap();
+    let write = |name: &str, text: &str| fs::write(place.path(name), text).unwrap();
+    write("Cargo.toml", "");
+    write("book/facts.toml", "");
+    let html = "[output.html]\nhash-files = false\ninput-404 = \"\"\n";
+    write("book/book.toml", &format!("[book]\ntitle = \"A book\"\nsrc = \"en\"\n{html}"));
+    write("book/en/SUMMARY.md", "# Summary\n\n- [One](one.md)\n");
+    write("book/en/one.md", "# One\n\nA page.\n");
+    for out in ["", " --out site", " --out site"] {
+        let folder = if out.is_empty() { "target/book" } else { "site" };
+        let text = place.good(&format!("book{out}"));
+        let index = text.strip_prefix("the book is at ").unwrap().trim_end();
+        assert_eq!(
+            Path::new(index).canonicalize().unwrap(),
+            place.path(folder).join("index.html").canonicalize().unwrap()
+        );
+    }
+    write("book/en/one.md", "# One\n\n{{#value a.b}}\n\n{{#snapshot c}}\n");
+    let before = files(&place.path("site"));
+    let done = place.run("book --out site");
+    assert_eq!((done.code, &*done.stdout), (1, ""));
+    assert_snapshot!(done.stderr, @r"
+    error: book/en/one.md:3: there is no snapshot `a`, nor any other in tests/snapshots
+    error: book/en/one.md:5: there is no snapshot `c`, nor any other in tests/snapshots
+    ");
+    assert!(before == files(&place.path("site")));
 }
 
 #[test]
@@ -401,7 +630,7 @@ fn mdbook_is_told_which_renderer_there_is() {
     let place = Place::new();
     assert_eq!(place.good("book preprocess supports html"), "");
     assert_eq!(place.run("book preprocess supports pdf").code, 1);
-    let done = done(place.command("book preprocess"), "no book");
+    let done = done(&mut place.command("book preprocess"), "no book");
     assert_eq!((done.code, &*done.stdout), (1, ""));
     assert!(done.stderr.starts_with("error: mdBook's input or output: "), "{}", done.stderr);
 }

@@ -34,6 +34,7 @@ fn layer<T: Float + LinalgScalar>(bench: &mut Criterion, (m, k, n): (usize, usiz
         });
     };
     all("reference", &mut |(a, b, c, accumulate)| product::reference(a, b, c, accumulate));
+    #[expect(clippy::disallowed_methods, reason = "the peer to compare with")]
     all("ndarray", &mut |(a, b, mut c, accumulate)| {
         general_mat_mul(T::ONE, &a, &b, if accumulate { T::ONE } else { T::ZERO }, &mut c);
     });

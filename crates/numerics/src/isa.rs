@@ -77,7 +77,7 @@ impl fmt::Display for IsaError {
                 write!(f, "the instruction set `{isa}` can't be used on this machine")?
             }
         }
-        write!(f, "; it has: {}", have.join(", "))
+        write!(f, "; there is: {}", have.join(", "))
     }
 }
 impl std::error::Error for IsaError {}

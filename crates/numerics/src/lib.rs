@@ -9,7 +9,7 @@
 //! - [`Real`]: what an equation is written over; numbers, vector registers, duals, tape variables.
 //! - [`Lanes`], [`Float`]: a vector register of `f32` or `f64`, and the two number types themselves.
 //! - [`isa`]: which instruction set runs, and how to cap it.
-//! - [`slice`]: equations along slices. [`product`]: matrix products.
+//! - [`mod@slice`]: equations along slices. [`product`]: matrix products.
 //! - [`random`]: a named generator with streams, and samples from it.
 //! - [`params`]: one flat buffer of parameters with named spans.
 

@@ -1,13 +1,13 @@
 //! Matrix products in a fixed order.
 //!
 //! The key decision: **every element of `c` is one chain of fused multiply-adds over k, in increasing
-//! order**, that starts at 0 or at what the element held. [`reference`] is that sentence as code. A chain
+//! order**, that starts at 0 or at what the element held. [`reference()`] is that sentence as code. A chain
 //! can be cut anywhere and taken up again, so blocks, registers, threads and instruction sets decide the
 //! speed and never the bits (of a NaN, only that it is one). What it costs: a sum never runs in several
 //! partial sums, so the lanes of a register always hold different elements of `c`.
 //!
 //! How it is fast (after Goto and van de Geijn, "Anatomy of high-performance matrix multiplication",
-//! ACM TOMS 34(3), 2008): [`tile`] keeps a few rows times a few registers of `c` in registers. A *panel*,
+//! ACM TOMS 34(3), 2008): a *tile* of `c`, a few rows of a few registers each, stays in registers. A *panel*,
 //! the columns of `b` that a tile takes, is used in place if its rows are contiguous and transposed into a
 //! copy if not. k runs in blocks, so that a panel stays in the first-level cache. cᵀ = bᵀ·aᵀ is computed
 //! instead where that is less work.
@@ -21,6 +21,10 @@ use std::cell::UnsafeCell;
 /// The most rows of a tile. Six rows of four registers leave eight of AVX-512's 32 for the operands, six
 /// rows of two leave four of AVX2's 16.
 const TILE_ROWS: usize = 6;
+/// The most registers in a row of a copied panel.
+const PANEL_REGISTERS: usize = 4;
+/// The registers of the largest tile, where the CPU has 32 of them or 16.
+const TILE_REGISTERS: [usize; 2] = [24, 12];
 /// The rows of `a` that share a copy of a panel of `b`.
 const BLOCK_ROWS: usize = 32 * TILE_ROWS;
 /// The length of a block of k: a panel of four AVX-512 registers takes 32 KiB.
@@ -243,11 +247,6 @@ impl<T: Float> Problem<T> {
         }
     }
 }
-
-/// The most registers in a row of a copied panel.
-const PANEL_REGISTERS: usize = 4;
-/// The registers of the largest tile, where the CPU has 32 of them or 16.
-const TILE_REGISTERS: [usize; 2] = [24, 12];
 
 #[inline(always)]
 const fn tile_registers<L: Lanes>() -> usize {

@@ -4,9 +4,47 @@
 
 mod product_check;
 
-use longlag_numerics::{Isa, Scalar, isa, product};
+use longlag_numerics::{Float, Isa, Scalar, isa, product};
 use ndarray::{ArrayView2, ArrayViewMut2, s};
-use product_check::{check_shapes, with_every_isa};
+use product_check::*;
+
+/// Checks shapes on both sides of every block and tile size, with the layouts of a network's products.
+fn check_shapes<T: Float>(
+    product: impl Fn(ArrayView2<T>, ArrayView2<T>, ArrayViewMut2<T>, bool),
+) -> Result<(), String> {
+    let shapes = [
+        (1, 1, 1),
+        (1, 64, 256),
+        (1, 130, 17),
+        (2, 7, 100),
+        (3, 5, 129),
+        (4, 17, 33),
+        (5, 3, 64),
+        (6, 1, 65),
+        (7, 128, 31),
+        (8, 129, 16),
+        (13, 257, 15),
+        (17, 16, 7),
+        (31, 2, 40),
+        (33, 127, 100),
+        (49, 9, 70),
+        (64, 40, 1),
+        (100, 20, 2),
+        (193, 130, 18),
+        (55, 300, 10),
+    ];
+    let network = [[Dense, Columns, Dense], [Columns, Dense, Dense]];
+    let layouts: Vec<_> = LAYOUTS.map(|layout| [layout; 3]).into_iter().chain(network).collect();
+    for (i, shape) in shapes.into_iter().enumerate() {
+        for &layouts in &layouts {
+            for accumulate in [false, true] {
+                let case = Case { shape, layouts, accumulate, seed: i as u64, special: false };
+                check_case(&case, &product)?;
+            }
+        }
+    }
+    Ok(())
+}
 
 /// k from the back: right in exact arithmetic only.
 fn backwards(a: ArrayView2<f32>, b: ArrayView2<f32>, c: ArrayViewMut2<f32>, accumulate: bool) {
@@ -62,7 +100,7 @@ fn every_set_runs_and_gives_the_bits_of_the_definition() {
     let have: Vec<_> = Isa::available().into_iter().map(Isa::name).collect();
     let have = have.join(", ");
     let unknown = "sse9".parse::<Isa>().unwrap_err().to_string();
-    assert_eq!(unknown, format!("no instruction set is called `sse9`; it has: {have}"));
+    assert_eq!(unknown, format!("no instruction set is called `sse9`; there is: {have}"));
     for name in ["portable", "avx2", "avx512", "neon"] {
         let set: Isa = name.parse().unwrap();
         assert_eq!(set.to_string(), name);
@@ -70,7 +108,7 @@ fn every_set_runs_and_gives_the_bits_of_the_definition() {
             let error = isa::cap(set).unwrap_err().to_string();
             assert_eq!(
                 error,
-                format!("the instruction set `{name}` can't be used on this machine; it has: {have}")
+                format!("the instruction set `{name}` can't be used on this machine; there is: {have}")
             );
             assert_eq!(isa::active(), best);
         }

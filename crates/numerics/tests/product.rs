@@ -114,7 +114,7 @@ fn threads_change_nothing() {
 }
 
 #[test]
-fn shapes_that_do_not_fit_panic_at_the_caller() {
+fn shapes_that_do_not_fit_panic_with_both_shapes() {
     fn message(a: (usize, usize), b: (usize, usize), c: (usize, usize)) -> String {
         let run = move || {
             f32::product(Array2::zeros(a).view(), Array2::zeros(b).view(), Array2::zeros(c).view_mut(), false)

@@ -43,7 +43,9 @@ pub fn one_hot<'t, T: Scalar>(
         }
     });
     if let Some(label) = wrong {
-        panic!("one_hot: the label {label} of {classes} classes, which count from 0");
+        panic!(
+            "one_hot: the label {label} of {classes} classes, which count from 0"
+        );
     }
     target
 }

@@ -115,7 +115,8 @@ impl<'a> Materials<'a> {
     pub(super) fn render(&self, chapters: &[Chapter]) -> Result<Vec<String>, Vec<BookError>> {
         let mut errors = Vec::new();
         let citations = Citations::new(&self.facts, chapters);
-        let mut render = |chapter| Page { materials: self, citations: &citations, chapter }.render(&mut errors);
+        let mut render =
+            |chapter| Page { materials: self, citations: &citations, chapter }.render(&mut errors);
         let texts = chapters.iter().map(&mut render).collect();
         if errors.is_empty() { Ok(texts) } else { Err(errors) }
     }
@@ -130,11 +131,14 @@ impl<'a> Materials<'a> {
         let folder = self.root.join(SNAPSHOTS);
         let path = folder.join(format!("{name}.snap"));
         if !path.is_file() {
-            let known = names_in(&folder).into_iter().filter_map(|name| name.strip_suffix(".snap").map(str::to_owned));
+            let known = names_in(&folder)
+                .into_iter()
+                .filter_map(|name| name.strip_suffix(".snap").map(str::to_owned));
             return Err(format!("{} in {SNAPSHOTS}", not_found("snapshot", name, known.collect())));
         }
         let text = self.read(&path)?.replace("\r\n", "\n");
-        let body = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(_, body)| body);
+        let body =
+            text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(_, body)| body);
         Ok(body.unwrap_or(&text).to_owned())
     }
 
@@ -198,7 +202,10 @@ impl Citations {
             quoted,
             cited,
             chapters: chapters.iter().map(|chapter| (chapter.title.clone(), chapter.path.clone())).collect(),
-            page: chapters.iter().find(|chapter| !chapter.named("sources").is_empty()).map(|c| c.path.clone()),
+            page: chapters
+                .iter()
+                .find(|chapter| !chapter.named("sources").is_empty())
+                .map(|c| c.path.clone()),
         }
     }
 }
@@ -222,13 +229,20 @@ impl Page<'_> {
             let made = match &piece.kind {
                 Kind::Directive(inside) => self.block_or_inline(piece, inside, &mut figures),
                 Kind::Maths { .. } if line_around(&chapter.text, piece.range.start).starts_with('#') => {
-                    Err("maths in a heading: it would spoil the heading's link and the table of contents".into())
+                    Err("maths in a heading: it would spoil the heading's link and the table of contents"
+                        .into())
                 }
                 Kind::Maths { tex, display } => self.materials.maths.render(tex, *display),
                 _ => Ok(written.to_owned()),
             };
             match made {
-                Ok(text) => out.push_str(&text),
+                Ok(text) => {
+                    // A raised mark follows its word.
+                    if text.starts_with("<sup") {
+                        out.truncate(out.trim_end().len());
+                    }
+                    out.push_str(&text);
+                }
                 Err(message) => faults.push((piece.range.start, message)),
             }
         }
@@ -250,7 +264,9 @@ impl Page<'_> {
         let before = text[..piece.range.start].chars().next_back();
         let after = text[piece.range.end..].lines().next().unwrap_or("");
         if before.is_some_and(|c| c != '\n') || !after.trim().is_empty() {
-            return Err(format!("`{{{{#{name}}}}}` makes a block: it stands alone on its line, without indentation"));
+            return Err(format!(
+                "`{{{{#{name}}}}}` makes a block: it stands alone on its line, without indentation"
+            ));
         }
         let block = match name {
             "code" => self.code(&words[1..]),
@@ -280,7 +296,9 @@ impl Page<'_> {
                 "mdBook's own `{{{{#{name}}}}}` is not used here, because it hides what is missing; there is {}",
                 names().join(", ")
             )),
-            _ if BLOCKS.contains(&name) => Err(format!("`{{{{#{name}}}}}` makes a block and can't stand in a caption")),
+            _ if BLOCKS.contains(&name) => {
+                Err(format!("`{{{{#{name}}}}}` makes a block and can't stand in a caption"))
+            }
             _ => Err(not_found("directive", name, names())),
         }
     }
@@ -332,7 +350,8 @@ impl Page<'_> {
         let folder = folder.expect("the root is a folder");
         let missing = relative.strip_prefix(folder).expect("an ancestor").components().next();
         let missing = missing.map_or(String::new(), |part| part.as_os_str().to_string_lossy().into_owned());
-        let place = if folder.as_os_str().is_empty() { "the root".into() } else { folder.display().to_string() };
+        let place =
+            if folder.as_os_str().is_empty() { "the root".into() } else { folder.display().to_string() };
         let known = names_in(&self.materials.root.join(folder));
         Err(format!("there is no file `{path}`: in {place} {}", not_found("entry", &missing, known)))
     }
@@ -342,7 +361,10 @@ impl Page<'_> {
         let body = self.materials.snapshot(name)?;
         if let Some((at, line)) = body.lines().enumerate().find(|(_, line)| line.chars().count() > WIDTH) {
             let width = line.chars().count();
-            return Err(format!("snapshot `{name}`: line {} has {width} columns, at most {WIDTH} fit", at + 1));
+            return Err(format!(
+                "snapshot `{name}`: line {} has {width} columns, at most {WIDTH} fit",
+                at + 1
+            ));
         }
         Ok(framed(" output", &format!("{SNAPSHOTS}/{name}.snap"), "text", &body))
     }
@@ -365,12 +387,13 @@ impl Page<'_> {
         let text = match (digits, percent) {
             (None, false) => format::format_value(&value),
             (digits, percent) => {
-                let number = value.as_number().ok_or_else(|| format!("`{}` is no number: {value}", path.text))?;
+                let number =
+                    value.as_number().ok_or_else(|| format!("`{}` is no number: {value}", path.text))?;
                 let (number, digits) = (number.to_f64(), digits.unwrap_or(3));
                 if percent { percentage(number, digits) } else { format::format_number(number, digits) }
             }
         };
-        Ok(escape(&text))
+        Ok(raise(&escape(&text)))
     }
 
     fn table(&self, words: &[Word]) -> Result<String, String> {
@@ -395,7 +418,7 @@ impl Page<'_> {
         for row in table.rows() {
             shown.row(chosen.iter().map(|&column| row[column].clone()).collect::<Vec<Value>>());
         }
-        Ok(format!("\n{}", shown.to_markdown()))
+        Ok(format!("\n{}", raise(&shown.to_markdown())))
     }
 
     fn figure(&self, words: &[Word], number: usize) -> Result<String, String> {
@@ -412,7 +435,8 @@ impl Page<'_> {
             return Err(not_found("figure", name, known));
         }
         let report = |experiment: &str| self.materials.report(experiment);
-        let svg = self.materials.figures.svg(name, &report).map_err(|error| format!("figure `{name}`: {error}"))?;
+        let svg =
+            self.materials.figures.svg(name, &report).map_err(|error| format!("figure `{name}`: {error}"))?;
         // A blank line would end the HTML for Markdown.
         let svg: Vec<&str> = svg.lines().filter(|line| !line.trim().is_empty()).collect();
         // The style sheet of all figures, once in a chapter: mdBook has no place for a generated one.
@@ -434,12 +458,14 @@ impl Page<'_> {
     /// The superscript number that leads to a source.
     fn mark(&self, key: &str, place: &str) -> Result<String, String> {
         let sources = &self.materials.facts.sources;
+        let known = || sources.keys().cloned().collect();
         let source =
-            sources.get(key).ok_or_else(|| not_found("source", key, sources.keys().cloned().collect()))?;
+            sources.get(key).ok_or_else(|| format!("{} in {FACTS}", not_found("source", key, known())))?;
         let Some(page) = &self.citations.page else {
             return Err("no chapter lists the sources: put `{{#sources}}` into one".into());
         };
-        let number = 1 + self.citations.sources.iter().position(|cited| cited == key).expect("it is cited here");
+        let number =
+            1 + self.citations.sources.iter().position(|cited| cited == key).expect("it is cited here");
         let up = "../".repeat(self.chapter.path.components().count() - 1);
         let place = if place.is_empty() { String::new() } else { format!(" {place}.") };
         let title = format!("{}{place}", source.cite).replace('&', "&amp;").replace('"', "&quot;");
@@ -466,11 +492,16 @@ impl Page<'_> {
             out += &format!("\n<div class=\"source\" id=\"source-{key}\">\n\n");
             out += &format!("**\\[{number}\\]** {}{link}\n\n", escape(&source.cite));
             for (name, chapters) in &self.citations.quoted {
-                let Some(fact) = self.materials.facts.facts.get(name).filter(|fact| &fact.source == key) else {
+                let Some(fact) = self.materials.facts.facts.get(name).filter(|fact| &fact.source == key)
+                else {
                     continue;
                 };
                 let (says, value) = (self.expand(&fact.says)?, self.expand(&fact.value)?);
-                out += &format!("- {says}: {value} ({}). Quoted in {}.\n", escape(&fact.place), places(chapters));
+                out += &format!(
+                    "- {says}: {value} ({}). Quoted in {}.\n",
+                    escape(&fact.place),
+                    places(chapters)
+                );
             }
             if let Some(chapters) = self.citations.cited.get(key) {
                 out += &format!("- Cited in {}.\n", places(chapters));
@@ -494,7 +525,8 @@ fn framed(class: &str, path: &str, language: &str, text: &str) -> String {
 /// A percentage with `digits` significant digits.
 fn percentage(value: f64, digits: u8) -> String {
     let exponent = format!("{:.*e}", usize::from(digits) - 1, value * 100.0);
-    let exponent = exponent.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()).unwrap_or(0);
+    let exponent =
+        exponent.split_once('e').and_then(|(_, exponent)| exponent.parse::<i32>().ok()).unwrap_or(0);
     format::format_percent(value, (i32::from(digits) - 1 - exponent).max(0) as usize)
 }
 
@@ -510,9 +542,28 @@ fn escape(text: &str) -> String {
     out
 }
 
+/// `10⁻⁹` as `10<sup>−9</sup>`: few fonts have all the raised digits, and a mixture looks ragged.
+fn raise(text: &str) -> String {
+    const RAISED: &str = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻";
+    let plain =
+        |c: char| RAISED.chars().position(|raised| raised == c).and_then(|at| "0123456789−".chars().nth(at));
+    let mut out = String::new();
+    let mut open = false;
+    for c in text.chars() {
+        let lowered = plain(c);
+        if lowered.is_some() != open {
+            open = !open;
+            out.push_str(if open { "<sup>" } else { "</sup>" });
+        }
+        out.push(lowered.unwrap_or(c));
+    }
+    out + if open { "</sup>" } else { "" }
+}
+
 fn names_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -566,7 +617,8 @@ mod tests {
 
     #[test]
     fn arguments_may_be_quoted() {
-        let words = |inside| arguments(inside).into_iter().map(|word| (word.text, word.quoted)).collect::<Vec<_>>();
+        let words =
+            |inside| arguments(inside).into_iter().map(|word| (word.text, word.quoted)).collect::<Vec<_>>();
         let plain = |text: &str| (text.to_owned(), false);
         assert_eq!(words("value a.b  digits=3"), [plain("value"), plain("a.b"), plain("digits=3")]);
         assert_eq!(words(r#"figure f "a \"b\" \alpha""#)[2], (r#"a "b" \alpha"#.to_owned(), true));
@@ -574,8 +626,16 @@ mod tests {
     }
 
     #[test]
+    fn exponents_are_raised_by_markup() {
+        assert_eq!(raise("3 × 10⁻¹² of 10⁶"), "3 × 10<sup>−12</sup> of 10<sup>6</sup>");
+    }
+
+    #[test]
     fn percentages_have_significant_digits() {
         let text = |value, digits| percentage(value, digits);
-        assert_eq!([text(0.91234, 3), text(0.9996, 3), text(1.0, 3), text(0.00512, 2)], ["91.2%", "100%", "100%", "0.51%"]);
+        assert_eq!(
+            [text(0.91234, 3), text(0.9996, 3), text(1.0, 3), text(0.00512, 2)],
+            ["91.2%", "100%", "100%", "0.51%"]
+        );
     }
 }

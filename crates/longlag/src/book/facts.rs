@@ -56,7 +56,9 @@ impl Facts {
             }
         }
         for (key, source) in &facts.sources {
-            if let Some(url) = source.url.as_ref().filter(|url| !HOSTS.iter().any(|host| url.starts_with(host))) {
+            if let Some(url) =
+                source.url.as_ref().filter(|url| !HOSTS.iter().any(|host| url.starts_with(host)))
+            {
                 return Err(format!("source `{key}`: {url} is not at doi.org or arxiv.org"));
             }
         }

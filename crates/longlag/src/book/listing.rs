@@ -30,7 +30,8 @@ pub(super) fn cut(source: &str, selector: &str) -> Result<Listing, String> {
         find_anchor(&lines, selector)?
     };
     check_balance(&code[first..=last])?;
-    let is_anchor = |line: &str| anchor_name(line, "ANCHOR: ").or(anchor_name(line, "ANCHOR_END: ")).is_some();
+    let is_anchor =
+        |line: &str| anchor_name(line, "ANCHOR: ").or(anchor_name(line, "ANCHOR_END: ")).is_some();
     let mut kept: Vec<(usize, &str)> =
         (first..=last).map(|at| (at, lines[at])).filter(|(_, line)| !is_anchor(line)).collect();
     let blank = |entry: Option<&(usize, &str)>| entry.is_some_and(|(_, line)| line.trim().is_empty());
@@ -206,7 +207,9 @@ fn raw_string_end(chars: &[char], at: usize) -> Option<usize> {
         return None;
     }
     let closes = |&end: &usize| {
-        chars[end] == '"' && chars.len() > end + hashes && chars[end + 1..=end + hashes].iter().all(|&c| c == '#')
+        chars[end] == '"'
+            && chars.len() > end + hashes
+            && chars[end + 1..=end + hashes].iter().all(|&c| c == '#')
     };
     Some((open + 1..chars.len()).find(closes).map_or(chars.len(), |end| end + 1 + hashes))
 }

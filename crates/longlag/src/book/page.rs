@@ -17,7 +17,7 @@ const REFERENCES: [&str; 6] = ["href", "src", "xlink:href", "poster", "data", "s
 ///
 /// Links lead to pages and anchors that exist, or by `https` to doi.org, arxiv.org, docs.rs or github.com;
 /// nothing is loaded from outside; an id stands once in a page; images have a text, inline figures a role
-/// and a label; a page names its language; and no directive is left over.
+/// and a label; a page names its language; and neither a directive nor an indented code block is left.
 pub fn check_html(dest: &Path) -> Vec<BookError> {
     let mut files = Vec::new();
     collect(dest, Path::new(""), &mut files);
@@ -34,7 +34,8 @@ pub fn check_html(dest: &Path) -> Vec<BookError> {
         errors.push(BookError::general(format!("{} holds no page", dest.display())));
     }
     for (path, page) in &pages {
-        let links = page.links.iter().filter_map(|link| Some((link.line, broken(link, path, &pages, &known)?)));
+        let links =
+            page.links.iter().filter_map(|link| Some((link.line, broken(link, path, &pages, &known)?)));
         let mut faults: Vec<(usize, String)> = page.faults.iter().cloned().chain(links).collect();
         faults.sort();
         let file = path.display().to_string();
@@ -137,6 +138,11 @@ impl Page {
         if name == "img" && get("alt").is_none() {
             self.faults.push((line, "an image without `alt` text".into()));
         }
+        // Fences name their language, so this one was indented.
+        if name == "code" && open.last().is_some_and(|open| open == "pre") && get("class").is_none() {
+            self.faults
+                .push((line, "an indented code block; listings come by `{{#code path anchor}}`".into()));
+        }
         let labels = ["aria-label", "aria-labelledby"];
         if name == "svg" && is_open("figure") {
             let labelled = labels.iter().any(|key| get(key).is_some());
@@ -237,7 +243,8 @@ fn css_urls(css: &str) -> impl Iterator<Item = &str> {
 
 /// Elements without an end tag.
 const VOID: [&str; 14] = [
-    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr",
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track",
+    "wbr",
 ];
 
 enum Token<'h> {
@@ -259,7 +266,10 @@ fn tokens(html: &str) -> Vec<(usize, Token<'_>)> {
         } else if let Some(name) = rest.strip_prefix("</") {
             let end = name.find('>').unwrap_or(name.len());
             (Some(Token::Close(name[..end].trim().to_ascii_lowercase())), (end + 3).min(rest.len()))
-        } else if rest.strip_prefix('<').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic())) {
+        } else if rest
+            .strip_prefix('<')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()))
+        {
             open_tag(rest)
         } else {
             let first = rest.chars().next().map_or(1, char::len_utf8);
@@ -344,10 +354,27 @@ mod tests {
     #[test]
     fn each_fault_is_found() {
         let page = "<html><main>\n<a href=\"gone.html\">x</a>\n<a href=\"#gone\">x</a>\n<a href=\"https://example.org/\">x</a>\n\
-                    <script src=\"https://doi.org/x.js\"></script>\n<p id=a><p id=a>\n<img src=\"index.html\">\n\
+                    <script src=\"https://doi.org/x.js\"></script>\n<p id=a><p id=a>\n<pre><code>x</code></pre><img src=\"index.html\">\n\
                     <figure><svg></svg></figure>\n{{#value x}}\n<g fill=\"url(#no)\"/>\n<i style=\"background:url(x)\"></i>\
                     <a href=\"../../etc/passwd\">x</a></html>";
         let css = "@import 'x'; a{b:url(//x.org/y)} c{d:url(z.png)}";
-        insta::assert_snapshot!(faults(&[("index.html", page), ("s.css", css)]).join("\n"), @"");
+        insta::assert_snapshot!(faults(&[("index.html", page), ("s.css", css)]).join("\n"), @r#"
+        index.html:1: the page doesn't name its language
+        index.html:2: a link to `gone.html`, which is no file of the book
+        index.html:3: a link to `#gone`: index.html has no `#gone`
+        index.html:4: a link to example.org; allowed are doi.org, arxiv.org, docs.rs, github.com
+        index.html:5: `<script>` leads outside the book: https://doi.org/x.js
+        index.html:6: the id `a` stands twice in the page
+        index.html:7: an image without `alt` text
+        index.html:7: an indented code block; listings come by `{{#code path anchor}}`
+        index.html:8: a directive is left over: `{{#`
+        index.html:8: a figure without `role="img"` and `aria-label`
+        index.html:10: no element has the id `no` that is referred to
+        index.html:11: `url(x)` in a style attribute
+        index.html:11: a link to `../../etc/passwd`, which is no file of the book
+        s.css: `@import` loads another style sheet
+        s.css: `url(//x.org/y)` is no file of the book
+        s.css: `url(z.png)` is no file of the book
+        "#);
     }
 }

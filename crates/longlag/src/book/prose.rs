@@ -156,7 +156,10 @@ mod tests {
     fn found(text: &str) -> Vec<String> {
         let (pieces, faults) = scan(text);
         assert!(faults.is_empty(), "{faults:?}");
-        check(text, &pieces).into_iter().map(|(_, message)| message.split('`').nth(1).unwrap_or("").into()).collect()
+        check(text, &pieces)
+            .into_iter()
+            .map(|(_, message)| message.split('`').nth(1).unwrap_or("").into())
+            .collect()
     }
 
     #[test]

@@ -259,7 +259,10 @@ mod tests {
         assert_eq!(show("- ~~~ text\n  $\n  ~~~\n"), "F[text]");
         assert_eq!(show("<!-- $ {{# -->"), "!");
         assert_eq!(show("$$\na \\\\ b\n$$"), "M![a \\\\ b]");
-        assert_eq!(show("{{#figure f \"$a_{b_{c}}$ {{#value x.y}}\"}}"), "D[figure f \"$a_{b_{c}}$ {{#value x.y}}\"]");
+        assert_eq!(
+            show("{{#figure f \"$a_{b_{c}}$ {{#value x.y}}\"}}"),
+            "D[figure f \"$a_{b_{c}}$ {{#value x.y}}\"]"
+        );
         assert_eq!(show(r"costs \$5, \\$x$"), r"P[costs \$5, \\] M[x]");
     }
 

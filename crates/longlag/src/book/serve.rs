@@ -73,7 +73,9 @@ impl Server {
     /// If the port is taken.
     pub fn bind(root: &Path, port: u16) -> Result<Server, BookErrors> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|error| {
-            BookError::general(format!("port {port} of 127.0.0.1 can't be used ({error}): choose another, 0 takes a free one"))
+            BookError::general(format!(
+                "port {port} of 127.0.0.1 can't be used ({error}): choose another, 0 takes a free one"
+            ))
         })?;
         let address = listener.local_addr().map_err(|error| BookError::general(error.to_string()))?;
         let dest = root.join("target/book-serve");
@@ -137,7 +139,12 @@ fn stamp(path: &Path, files: &mut BTreeMap<PathBuf, (SystemTime, u64)>) {
     }
 }
 
-fn answer(mut stream: TcpStream, address: SocketAddr, dest: &Path, version: &AtomicU64) -> std::io::Result<()> {
+fn answer(
+    mut stream: TcpStream,
+    address: SocketAddr,
+    dest: &Path,
+    version: &AtomicU64,
+) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     let mut lines = BufReader::new((&stream).take(REQUEST_BYTES)).lines();
@@ -159,7 +166,12 @@ fn answer(mut stream: TcpStream, address: SocketAddr, dest: &Path, version: &Ato
     // A page from elsewhere could reach this server under a name of its own.
     let port = address.port();
     if host != format!("127.0.0.1:{port}") && host != format!("localhost:{port}") {
-        return respond(&mut stream, "403 Forbidden", "text/plain", b"this server answers to 127.0.0.1 only\n");
+        return respond(
+            &mut stream,
+            "403 Forbidden",
+            "text/plain",
+            b"this server answers to 127.0.0.1 only\n",
+        );
     }
     if method != "GET" {
         return respond(&mut stream, "405 Method Not Allowed", "text/plain", b"only GET\n");
@@ -186,7 +198,10 @@ fn answer(mut stream: TcpStream, address: SocketAddr, dest: &Path, version: &Ato
         let number = version.load(Ordering::SeqCst);
         // Only here: the files on disk are those of a plain build.
         bytes.extend_from_slice(
-            format!("<script>new EventSource('/.reload?{number}').onmessage=()=>location.reload()</script>\n").as_bytes(),
+            format!(
+                "<script>new EventSource('/.reload?{number}').onmessage=()=>location.reload()</script>\n"
+            )
+            .as_bytes(),
         );
     }
     respond(&mut stream, "200 OK", kind, &bytes)

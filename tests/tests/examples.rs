@@ -1,0 +1,34 @@
+//! The chapters' programs print what the book shows.
+
+use longlag_tests::{names_in, setup, with_snapshots};
+
+/// A module with the program, and a test that runs it.
+macro_rules! examples {
+    ($($name:ident in $path:literal,)*) => {
+        $(#[path = $path]
+        #[allow(dead_code, unreachable_pub, reason = "a program of its own, with its own main")]
+        mod $name;
+
+        #[test]
+        fn $name() {
+            setup();
+            let mut out = Vec::new();
+            $name::run(&mut out).expect("it runs");
+            let text = String::from_utf8(out).expect("it prints text");
+            with_snapshots(|| insta::assert_snapshot!(concat!("example-", stringify!($name)), text));
+        })*
+
+        #[test]
+        fn every_example_is_tested() {
+            let mut tested = vec![$(concat!(stringify!($name), ".rs")),*];
+            tested.sort_unstable();
+            let found: Vec<_> = names_in("examples").into_iter().filter(|name| name.ends_with(".rs")).collect();
+            assert_eq!(found, tested);
+        }
+    };
+}
+
+examples! {
+    trust_the_gradient in "../../examples/trust_the_gradient.rs",
+    first_race in "../../examples/first_race.rs",
+}

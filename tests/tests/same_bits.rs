@@ -1,0 +1,79 @@
+//! The same bits for every thread count and every instruction set.
+//!
+//! This is a program of its own, with one test that computes: the instruction set is chosen for the whole
+//! process.
+
+use longlag_experiments::{Entry, Silent, all};
+use longlag_numerics::isa::{self, Isa};
+use longlag_report::Report;
+use longlag_tests::setup;
+use std::io::Write;
+
+/// The published config of an experiment made small: what is left out stays as published. The portable
+/// kernels are slow, and meant to be: they are the reference, plain enough to be seen right.
+fn shortened(experiment: &Entry) -> &'static str {
+    match experiment.name {
+        "trust-the-gradient" => r#"{ "steps": [1, 7], "batch": 1, "hidden": 4 }"#,
+        "first-race" => {
+            r#"{ "runs": 1, "parameters": 600, "updates": 4, "measure_every": 2, "batch": 7,
+                 "probe_images": 5, "regression_updates": 3 }"#
+        }
+        name => panic!("write a shortened config of {name}"),
+    }
+}
+
+/// Runs an experiment with one instruction set and a number of threads.
+fn run(experiment: &Entry, config: &str, (isa, threads): (Isa, usize)) -> Report {
+    isa::cap(isa).expect("this machine has it");
+    isa::forget_runs();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+    let prepared = experiment.prepare(config, None).expect("a good config");
+    let report = pool.install(|| prepared(&Silent));
+    assert_eq!(isa::ran(), [isa], "{}: kernels of this set alone ran", experiment.name);
+    report
+}
+
+/// Asserts that all runs give what the first gives, and prints which ran.
+fn assert_same(experiment: &Entry, which: &str, config: &str, runs: &[(Isa, usize)]) {
+    let name = |(isa, threads): (Isa, usize)| format!("{isa} on {threads}");
+    let first = run(experiment, config, runs[0]);
+    for &other in &runs[1..] {
+        let report = run(experiment, config, other);
+        let what = format!("{}, {which}: {} against {}", experiment.name, name(runs[0]), name(other));
+        assert_eq!(first.first_difference(&report), None, "{what}");
+        assert_eq!(first.to_snapshot(), report.to_snapshot(), "{what}");
+    }
+    let runs: Vec<String> = runs.iter().copied().map(name).collect();
+    // Not by `println!`, which a test that passes keeps to itself.
+    let ran = format!("same bits: {}, {which}: {} threads\n", experiment.name, runs.join(", "));
+    std::io::stderr().write_all(ran.as_bytes()).expect("there is a standard error stream");
+}
+
+#[test]
+fn every_thread_count_and_instruction_set_gives_the_same_bits() {
+    setup();
+    let mut sets = Isa::available();
+    sets.retain(|&isa| isa <= isa::active());
+    let best = *sets.last().expect("the portable set is always there");
+    for experiment in all() {
+        let mut published = vec![(best, 1), (best, 2)];
+        published
+            .extend(sets.iter().filter(|&&isa| isa != best && isa != Isa::Portable).map(|&isa| (isa, 2)));
+        assert_same(experiment, "as published", &experiment.default_config(), &published);
+
+        let every: Vec<(Isa, usize)> = sets.iter().flat_map(|&isa| [(isa, 1), (isa, 2)]).collect();
+        assert_same(experiment, "shortened", shortened(experiment), &every);
+    }
+}
+
+#[test]
+fn one_wrong_bit_is_noticed() {
+    let with = |value: f64| {
+        let mut report = Report::new("made-up", &[1]);
+        report.fact("answer", value);
+        report
+    };
+    let one_up = f64::from_bits(0.1_f64.to_bits() + 1);
+    let difference = with(0.1).first_difference(&with(one_up)).expect("they differ");
+    assert!(difference.contains("facts.answer"), "{difference}");
+}
