@@ -224,8 +224,8 @@ fn culprit<F: Function>(f: &F, x: &[Array2<f64>], seed: u64) -> Option<Culprit> 
         let mut d_y = w.clone();
         let at = Backward { values: &tape.values, before: &mut d_x, d_y: &mut d_y, out: node.out };
         node.op.backward(&tape.inputs, at);
-        let inputs = node.op.inputs(&tape.inputs);
-        for (input, &m) in inputs.iter().enumerate().filter(|(_, m)| m.varies) {
+        let inputs = node.op.inputs(&tape.inputs).enumerate();
+        for (input, m) in inputs.filter(|(_, m)| m.varies) {
             let mut seeded = duals.values[..node.out.at].to_vec();
             let (mut reverse, mut scale) = (0.0, 0.0);
             for i in elements(m) {

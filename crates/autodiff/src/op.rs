@@ -121,15 +121,18 @@ impl<T: Scalar> Op<T> {
     }
 
     /// The matrices that it reads, in order.
-    pub(crate) fn inputs(&self, list: &[Matrix]) -> Vec<Matrix> {
-        match self {
-            Op::MatMul(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Div(a, b) => vec![*a, *b],
-            Op::Map(_, a) | Op::Scale(a, _) | Op::Sum(a) | Op::LogSoftmax(a) => vec![*a],
-            Op::Select(a, b, c) => vec![*a, *b, *c],
-            Op::Affine { inputs, .. } | Op::Stack(inputs) | Op::Custom(_, inputs) => {
-                list[inputs.clone()].to_vec()
+    pub(crate) fn inputs<'a>(&self, list: &'a [Matrix]) -> impl Iterator<Item = Matrix> + use<'a, T> {
+        let (own, listed): ([Option<Matrix>; 3], &[Matrix]) = match *self {
+            Op::MatMul(a, b) | Op::Add(a, b) | Op::Sub(a, b) | Op::Mul(a, b) | Op::Div(a, b) => {
+                ([Some(a), Some(b), None], &[])
             }
-        }
+            Op::Map(_, a) | Op::Scale(a, _) | Op::Sum(a) | Op::LogSoftmax(a) => ([Some(a), None, None], &[]),
+            Op::Select(a, b, c) => ([Some(a), Some(b), Some(c)], &[]),
+            Op::Affine { ref inputs, .. } | Op::Stack(ref inputs) | Op::Custom(_, ref inputs) => {
+                ([None; 3], &list[inputs.clone()])
+            }
+        };
+        own.into_iter().flatten().chain(listed.iter().copied())
     }
 
     /// Writes the output `y`, which is `out` at the beginning of its slice; the inputs lie in `before`.

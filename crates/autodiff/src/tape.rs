@@ -198,14 +198,29 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn backward(&self, loss: Matrix) -> Grads<'_, T> {
         let record = self.record.borrow();
         let mut grads = self.grads.borrow_mut();
-        grads.clear();
         grads.resize(record.used, T::of(0.0));
+        // What an earlier pass left is zeroed on the way, `clean` being how far: shortly before it is added
+        // to, a gradient comes into the cache once instead of twice. The leaves, which steps near and far
+        // add to, are zeroed at once.
+        let leaves = record.nodes.first().map_or(loss.at, |n| n.out.at);
+        grads[..leaves].fill(T::of(0.0));
+        grads[loss.at..].fill(T::of(0.0));
         grads[loss.at] = T::of(1.0);
+        let mut clean = loss.at;
         let last = record.nodes.partition_point(|n| n.out.at <= loss.at);
         for Node { op, out } in record.nodes[..last].iter().rev().filter(|n| n.out.varies) {
+            let inputs = op.inputs(&record.inputs).map(|m| m.at).filter(|&at| at >= leaves);
+            let first = inputs.fold(out.at, usize::min);
+            if first < clean {
+                grads[first..clean].fill(T::of(0.0));
+                clean = first;
+            }
             let (before, d_y) = grads.split_at_mut(out.at);
             let d_y = &mut d_y[..out.rows * out.cols];
             op.backward(&record.inputs, Backward { values: &record.values, before, d_y, out: *out });
+        }
+        if leaves < clean {
+            grads[leaves..clean].fill(T::of(0.0));
         }
         Grads { tape: self, grads }
     }

@@ -222,3 +222,40 @@ fn a_reset_tape_gives_the_same_bits() {
     run(1);
     assert_eq!(run(3), first);
 }
+
+#[test]
+fn a_pass_sees_nothing_of_an_earlier_one() {
+    let mut tape = Tape::<f64>::new();
+    for width in [3, 5, 2] {
+        tape.reset();
+        let x = tape.leaf(&normal((4, width), 1).view());
+        let y = x.tanh();
+        let early = y.sum();
+        let late_leaf = tape.leaf(&normal((4, width), 2).view());
+        let z = y.rows(1..3) * late_leaf.rows(0..2);
+        let apart = x.sigmoid();
+        let late = (z * z).sum() + apart.sum();
+        let full = late.backward();
+        let (d_y, d_z) = (full.of(y).to_owned(), full.of(z).to_owned());
+        assert_eq!(d_z, z.value() * 2.0);
+        drop(full);
+
+        let grads = early.backward();
+        assert_eq!(grads.of(x), y.value().mapv(|y| 1.0 - y * y));
+        for later in [late_leaf, z, apart, late] {
+            assert!(grads.of(later).iter().all(|&d| d == 0.0));
+        }
+        drop(grads);
+        let again = late.backward();
+        assert_eq!((again.of(y), again.of(z)), (d_y.view(), d_z.view()));
+        assert!(again.of(early)[[0, 0]] == 0.0 && d_y.row(0).iter().all(|&d| d == 0.0));
+    }
+}
+
+#[test]
+fn the_gradient_of_a_leaf_by_itself_is_1() {
+    let tape = Tape::<f64>::new();
+    let (x, y) = (tape.zeros(1, 1), tape.zeros(2, 2));
+    let grads = x.backward();
+    assert_eq!((grads.of(x), grads.of(y)), (array![[1.0]].view(), Array2::zeros((2, 2)).view()));
+}
