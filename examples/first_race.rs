@@ -85,7 +85,7 @@ fn accuracy(network: &Network, at: &Parameters<f32>, images: &Digits) -> f64 {
     let tape = Tape::new();
     let said = say(network, &tape.bind(at), images, &rows, &mut Vec::new());
     let right = |(row, &label): (ndarray::ArrayView1<f32>, &usize)| {
-        row.iter().all(|&other| other <= row[label])
+        (0..row.len()).all(|i| i == label || row[i] < row[label])
     };
     let said = said.value();
     let pairs = said.rows().into_iter().zip(&images.labels);

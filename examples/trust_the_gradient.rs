@@ -10,29 +10,33 @@ use ndarray::{Array2, array};
 use std::io::{self, Write};
 
 // ANCHOR: unit
-/// A recurrent unit with a weight w, three steps from the state 0.9.
+const W: f64 = 1.5;
+const STEPS: usize = 3;
+const DIFFERENCE: f64 = 1e-5;
+
+/// A recurrent unit with a weight w, some steps from the state 0.9.
 fn unit<R: Real>(w: R) -> R {
     let mut h = w.constant(0.9);
-    for _ in 0..3 {
+    for _ in 0..STEPS {
         h = (w * h).tanh();
     }
     h
 }
 
-/// Its derivative at w = 1.5, three ways.
+/// Its derivative at W, three ways.
 fn three_ways(out: &mut impl Write) -> io::Result<()> {
-    let forward = unit(Dual::new(1.5, 1.0)).derivative();
+    let duals = unit(Dual::new(W, 1.0)).derivative();
 
     let tape = Tape::<f64>::new();
-    let w = tape.leaf(&array![[1.5]].view());
+    let w = tape.leaf(&array![[W]].view());
     let reverse = unit(w).backward().of(w)[[0, 0]];
 
-    let step = 1e-5;
-    let difference = (unit(1.5 + step) - unit(1.5 - step)) / (2.0 * step);
+    let moved = unit(W + DIFFERENCE) - unit(W - DIFFERENCE);
+    let differences = moved / (2.0 * DIFFERENCE);
 
-    writeln!(out, "duals        {forward:.15}")?;
-    writeln!(out, "tape         {reverse:.15}")?;
-    writeln!(out, "differences  {difference:.15}")
+    writeln!(out, "duals        {duals:.14e}")?;
+    writeln!(out, "tape         {reverse:.14e}")?;
+    writeln!(out, "differences  {differences:.14e}")
 }
 // ANCHOR_END: unit
 

@@ -255,7 +255,7 @@ impl<T: Scalar> Op<T> {
             &Op::Map(f, a) => match f {
                 Function::Neg | Function::OneMinus => at.pull(a, [g], &pointwise!(|d| -d)),
                 Function::Exp => at.pull(a, [g, Value(out)], &pointwise!(|d, y| d * y)),
-                Function::ExpM1 => at.pull(a, [g, Value(out)], &pointwise!(|d, y| d * (y + y.constant(1.0)))),
+                Function::ExpM1 => at.pull(a, [g, Value(a)], &pointwise!(|d, x| d * x.exp())),
                 Function::Ln => at.pull(a, [g, Value(a)], &pointwise!(|d, x| d / x)),
                 Function::Ln1p => at.pull(a, [g, Value(a)], &pointwise!(|d, x| d / (x + x.constant(1.0)))),
                 Function::Sqrt => at.pull(a, [g, Value(out)], &pointwise!(|d, y| d * y.constant(0.5) / y)),

@@ -229,10 +229,12 @@ fn a_pass_sees_nothing_of_an_earlier_one() {
     for width in [3, 5, 2] {
         tape.reset();
         let x = tape.leaf(&normal((4, width), 1).view());
+        let data = tape.constant(&normal((2, width), 2).view()).exp();
+        let w = tape.leaf(&normal((4, width), 3).view());
         let y = x.tanh();
         let early = y.sum();
-        let late_leaf = tape.leaf(&normal((4, width), 2).view());
-        let z = y.rows(1..3) * late_leaf.rows(0..2);
+        let v = tape.leaf(&normal((2, width), 4).view());
+        let z = y.rows(1..3) * w.rows(0..2) * data * v;
         let apart = x.sigmoid();
         let late = (z * z).sum() + apart.sum();
         let full = late.backward();
@@ -242,7 +244,7 @@ fn a_pass_sees_nothing_of_an_earlier_one() {
 
         let grads = early.backward();
         assert_eq!(grads.of(x), y.value().mapv(|y| 1.0 - y * y));
-        for later in [late_leaf, z, apart, late] {
+        for later in [w, v, z, apart, late] {
             assert!(grads.of(later).iter().all(|&d| d == 0.0));
         }
         drop(grads);

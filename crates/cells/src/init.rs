@@ -13,7 +13,7 @@ pub use linalg::spectral_radius;
 
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar};
-use ndarray::{ArrayViewMut2, Axis, Zip};
+use ndarray::{Array2, ArrayViewMut2, Axis, Zip};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
@@ -31,8 +31,8 @@ pub enum Init {
     /// networks", equation 16; also called Glorot's. As PyTorch's `xavier_uniform_` does, it takes the G
     /// gate blocks of one matrix for one map to G·H outputs.
     Xavier {
-        /// What the bound is multiplied by; 1 if left out.
-        #[serde(default = "one")]
+        /// What the bound is multiplied by, 0 or more; 1 if left out.
+        #[serde(default = "one", deserialize_with = "moderate")]
         gain: f64,
     },
     /// gain times an orthogonal matrix, uniformly distributed over all of them (by Haar's measure).
@@ -90,6 +90,16 @@ fn non_negative<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     }
 }
 
+/// A factor that leaves every weight finite.
+fn moderate<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let x = non_negative(from)?;
+    if x <= 1e30 {
+        Ok(x)
+    } else {
+        Err(serde::de::Error::custom(format_args!("{x} must be at most 1e30")))
+    }
+}
+
 impl Init {
     /// Whether it can fill a matrix of `shape` [out, in] in a layer with `hidden` units (H).
     ///
@@ -131,8 +141,8 @@ impl Init {
                 draw(matrix, || rng.uniform_in(-bound, bound));
             }
             Init::Xavier { gain } => {
-                let bound = gain * (6.0 / (rows + columns) as f64).sqrt();
-                draw(matrix, || rng.uniform_in(-bound, bound));
+                let bound = (6.0 / (rows + columns) as f64).sqrt();
+                draw(matrix, || gain * rng.uniform_in(-bound, bound));
             }
             Init::Gaussian { gain } => {
                 let deviation = gain / (hidden as f64).sqrt();
@@ -154,10 +164,12 @@ impl Init {
             }
             Init::SpectralRadius { radius } => {
                 for mut block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
-                    draw(block.view_mut(), || rng.normal());
-                    scale_to_spectral_radius(block, radius).expect(
+                    let mut exact = Array2::<f64>::zeros(block.dim());
+                    draw(exact.view_mut(), || rng.normal());
+                    scale_to_spectral_radius(exact.view_mut(), radius).expect(
                         "a Gaussian matrix is nilpotent with probability 0",
                     );
+                    block.zip_mut_with(&exact, |x, &exact| *x = T::of(exact));
                 }
             }
         }

@@ -55,15 +55,22 @@ impl ConfigError {
     pub(crate) fn unless(
         ok: bool,
         field: &str,
-        value: impl fmt::Debug,
+        value: impl Serialize,
         rule: &str,
     ) -> Result<(), ConfigError> {
         if ok {
             Ok(())
         } else {
-            Err(ConfigError(format!("`{field}` is {value:?}, but {rule}")))
+            let value =
+                serde_json::to_string(&value).expect("a value from a config");
+            Err(ConfigError(format!("`{field}` is {value}, but {rule}")))
         }
     }
+}
+
+/// Whether no two are equal.
+pub(crate) fn unlike<T: PartialEq>(of: &[T]) -> bool {
+    (1..of.len()).all(|i| !of[..i].contains(&of[i]))
 }
 
 /// A figure and the report it is drawn from.
@@ -120,6 +127,11 @@ impl Entry {
             },
             prepare: |config, seed| {
                 let mut value: serde_json::Value = parse(config)?;
+                if !value.is_object() {
+                    return Err(ConfigError(
+                        "a config is a JSON object, `{ … }`".into(),
+                    ));
+                }
                 if let (Some(seed), Some(fields)) =
                     (seed, value.as_object_mut())
                 {

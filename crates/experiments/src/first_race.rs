@@ -7,9 +7,11 @@
 //! gradient reaches the state after pixel t.
 
 use crate::digits::{self, CLASSES, Digits, PIXELS};
-use crate::experiment::{ConfigError, Experiment, FigureSpec, Progress};
+use crate::experiment::{
+    ConfigError, Experiment, FigureSpec, Progress, unlike,
+};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Linear, Network};
+use longlag_cells::{Cell, Initialisation, Linear, Network, State};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
@@ -17,8 +19,9 @@ use longlag_report::figure::{
     Axis, Curve, DotChart, DotRow, Figure, LineChart, Marker,
 };
 use longlag_report::format::format_percent;
-use longlag_report::{LookupError, Number, Report};
+use longlag_report::{LookupError, Number, Report, Series};
 use longlag_train::{Trainer, cross_entropy, one_hot};
+use ndarray::{Array2, ArrayView1};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
@@ -94,27 +97,24 @@ impl Experiment for FirstRace {
     ];
 
     fn check(config: &Config) -> Result<(), ConfigError> {
-        let at_least_1 = |field, value: u64| {
-            ConfigError::unless(
-                value >= 1,
-                field,
-                value,
-                "it must be at least 1",
-            )
-        };
-        at_least_1("runs", config.runs)?;
-        at_least_1("updates", config.updates)?;
-        at_least_1("measure_every", config.measure_every)?;
-        at_least_1("regression_updates", config.regression_updates)?;
+        let counts = [
+            ("runs", config.runs, 1_000),
+            ("updates", config.updates, 10_000_000),
+            ("measure_every", config.measure_every, 10_000_000),
+            ("regression_updates", config.regression_updates, 1_000_000),
+        ];
+        for (field, value, most) in counts {
+            let rule = format!("it must be from 1 to {most}");
+            let good = (1..=most).contains(&value);
+            ConfigError::unless(good, field, value, &rule)?;
+        }
         let cells = &config.cells;
         ConfigError::unless(
-            !cells.is_empty(),
+            !cells.is_empty() && unlike(cells),
             "cells",
             cells,
-            "there must be at least one",
+            "it must list at least one cell, and each only once",
         )?;
-        let unlike = (1..cells.len()).all(|i| !cells[..i].contains(&cells[i]));
-        ConfigError::unless(unlike, "cells", cells, "each may race only once")?;
         let size = config.parameters;
         let sizes = 100..=10_000_000;
         ConfigError::unless(
@@ -124,7 +124,13 @@ impl Experiment for FirstRace {
             "it must be from 100 to 10000000",
         )?;
         for &cell in cells {
-            let layer = Network::of_size(cell, 1, CLASSES, size).layer;
+            let network = Network::of_size(cell, 1, CLASSES, size);
+            let (layer, nearest) = (&network.layer, network.size());
+            let rule = format!(
+                "the nearest {cell} has {nearest}: that is more than 2 % off"
+            );
+            let near = size.abs_diff(nearest) * 50 <= size;
+            ConfigError::unless(near, "parameters", size, &rule)?;
             layer.check(&config.initialisation).map_err(|unfit| {
                 ConfigError(format!("`initialisation` of {cell}: {unfit}"))
             })?;
@@ -173,10 +179,7 @@ impl Experiment for FirstRace {
             .fact("train_images", train.len())
             .fact("test_images", test.len())
             .fact("chance", 1.0 / CLASSES as f64)
-            .fact(
-                "majority_accuracy",
-                accuracy_of(&test, &vec![majority(&train); test.len()]),
-            )
+            .fact("majority_accuracy", majority_accuracy(&train, &test))
             .fact("regression_accuracy", race.regression());
         for (cell, outcomes) in
             config.cells.iter().zip(outcomes.chunks(config.runs as usize))
@@ -185,18 +188,20 @@ impl Experiment for FirstRace {
         }
         let table = report.table(
             "runs",
-            ["cell", "run", "accuracy", "loss", "clipped", "weights"],
+            [
+                "cell", "run", "updates", "accuracy", "loss", "clipped",
+                "weights",
+            ],
         );
         for ((cell, run), outcome) in runs.iter().zip(&outcomes) {
-            let accuracy = outcome.accuracy.last().copied().unwrap_or(f64::NAN);
-            let Outcome { loss, clipped, weights, .. } = outcome;
             table.row((
                 cell.name(),
                 *run,
-                accuracy,
-                Number::rounded(*loss, 4),
-                *clipped,
-                format!("{weights:016x}"),
+                outcome.updates,
+                outcome.final_accuracy(),
+                Number::rounded(outcome.loss, 4),
+                outcome.clipped,
+                format!("{:016x}", outcome.weights),
             ));
         }
         report
@@ -212,11 +217,14 @@ struct Race<'a> {
 
 /// What one run gave.
 struct Outcome {
-    /// The test accuracy at the start and after every `measure_every` updates, and at the end.
+    /// How many updates were done: fewer than wished if the training broke off.
+    updates: u64,
+    /// The test accuracy at the start, after every `measure_every` updates, and at the end. A training that
+    /// broke off has a NaN there, and nothing behind it.
     accuracy: Vec<f64>,
-    /// The median ‖∂ℓ/∂h_t‖ for t = 0 … 64, before and after.
-    before: Vec<f64>,
-    after: Vec<f64>,
+    /// The gradient's norms before and after.
+    before: Norms,
+    after: Norms,
     /// The loss of the last batch; NaN if the training broke off.
     loss: f64,
     /// How many updates were clipped.
@@ -225,13 +233,23 @@ struct Outcome {
     weights: u64,
 }
 
+impl Outcome {
+    fn final_accuracy(&self) -> f64 {
+        *self.accuracy.last().expect("the start was measured")
+    }
+}
+
+/// The medians over images of ‖∂ℓ/∂h_t‖, and for a cell with a cell state ‖∂ℓ/∂c_t‖, for t = 0 … 64.
+type Norms = State<Vec<f64>>;
+
 impl Race<'_> {
     fn network(&self, cell: Cell) -> Network {
         Network::of_size(cell, 1, CLASSES, self.config.parameters)
     }
 
-    /// One training. Its random streams depend on the seed and the run, not on the cell: the cells see the
-    /// same batches.
+    /// One training. Its random streams depend on the seed and the run, not on the cell: in a run, the cells
+    /// see the same batches and start from the same random numbers, scaled to their sizes, which makes runs
+    /// comparable in pairs.
     fn run(&self, cell: Cell, run: u64, mut advance: impl FnMut()) -> Outcome {
         let &Config {
             updates,
@@ -250,7 +268,7 @@ impl Race<'_> {
         let mut batches =
             Batches::new(self.train.len(), batch, rng.stream("batches"));
         let mut accuracy = vec![self.accuracy(&network, &start)];
-        let (mut loss, mut clipped) = (f64::NAN, 0);
+        let (mut done, mut loss, mut clipped) = (0, f64::NAN, 0);
 
         // ANCHOR: training
         let mut trainer = Trainer::new(start, optimizer, clip);
@@ -267,6 +285,7 @@ impl Race<'_> {
                 cross_entropy(logits, target)
             },
             |step| {
+                done = step.update;
                 loss = f64::from(step.loss);
                 clipped += u64::from(step.clipped.factor < 1.0);
                 if step.update % measure_every == 0 || step.update == updates {
@@ -278,60 +297,64 @@ impl Race<'_> {
         );
         // ANCHOR_END: training
         if result.is_err() {
-            // A broken training stays in the report: its loss is NaN and its curve ends.
+            accuracy.push(f64::NAN);
             loss = f64::NAN;
         }
         let end = &trainer.parameters;
-        let after = self.gradient(&network, end);
-        Outcome { accuracy, before, after, loss, clipped, weights: hash(end) }
+        Outcome {
+            updates: done,
+            accuracy,
+            before,
+            after: self.gradient(&network, end),
+            loss,
+            clipped,
+            weights: hash(end),
+        }
     }
 
     /// The share of test images that a network names rightly.
     fn accuracy(&self, network: &Network, parameters: &Parameters<f32>) -> f64 {
         let rows: Vec<usize> = (0..self.test.len()).collect();
         let mut tape = Tape::new();
-        let mut said = Vec::new();
+        let mut right = 0;
         for rows in rows.chunks(60) {
             tape.reset();
             let x = sequences(&tape, self.test, rows);
             let logits =
                 network.apply(&tape.bind(parameters), x, rows.len(), |_, _| {});
-            said.extend(
-                logits
-                    .value()
-                    .rows()
-                    .into_iter()
-                    .map(|row| largest(row.iter().copied())),
-            );
+            let labels = rows.iter().map(|&i| self.test.labels[i]);
+            right += count_right(&logits.value(), labels);
         }
-        accuracy_of(self.test, &said)
+        share(right, self.test)
     }
 
     // ANCHOR: gradient
-    /// The median over test images of ‖∂ℓ/∂h_t‖, for t = 0 … 64: ℓ is an
-    /// image's own loss, h_t the state after its pixel t. In f64, so that
-    /// nothing underflows.
-    fn gradient(&self, network: &Network, at: &Parameters<f32>) -> Vec<f64> {
+    /// For t = 0 … 64, the median over test images of ‖∂ℓ/∂h_t‖: ℓ is an
+    /// image's own loss, h_t the hidden state after its pixel t. For an
+    /// LSTM also ‖∂ℓ/∂c_t‖. In f64, so that nothing underflows.
+    fn gradient(&self, network: &Network, at: &Parameters<f32>) -> Norms {
         let images: Vec<usize> = (0..self.config.probe_images).collect();
         let at = at.map(f64::from);
         let tape = Tape::new();
         let parameters = tape.bind(&at);
         let x = sequences(&tape, self.test, &images);
         let mut states = Vec::new();
-        let logits = network
-            .apply(&parameters, x, images.len(), |_, s| states.push(s.h));
+        let logits =
+            network.apply(&parameters, x, images.len(), |_, s| states.push(s));
         let labels = images.iter().map(|&i| self.test.labels[i]);
         let target = one_hot(&tape, labels, CLASSES);
-        // The sum of the images' losses: a row of its gradient by h_t is
-        // one image's.
+        // The sum of the images' losses: a row of its gradient by a
+        // state is one image's.
         let loss = cross_entropy(logits, target).scale(images.len() as f64);
         let grads = loss.backward();
-        let norms = |h| {
-            let d_h = grads.of(h);
-            let norm = |row: usize| slice::norm(&d_h.row(row).to_vec());
-            images.iter().map(|&i| norm(i)).collect()
+        let norm = |state| {
+            let d = grads.of(state);
+            median(d.rows().into_iter().map(|d| slice::norm(&d.to_vec())))
         };
-        states.into_iter().map(|h| median(norms(h))).collect()
+        State {
+            h: states.iter().map(|s| norm(s.h)).collect(),
+            c: states.iter().map(|s| s.c.map(norm)).collect(),
+        }
     }
     // ANCHOR_END: gradient
 
@@ -364,100 +387,95 @@ impl Race<'_> {
         let tape = Tape::new();
         let x = tape.constant(&self.test.pixels.view());
         let logits = layer.apply(&tape.bind(&trainer.parameters), x).value();
-        let said: Vec<usize> = logits
-            .rows()
-            .into_iter()
-            .map(|row| largest(row.iter().copied()))
-            .collect();
-        accuracy_of(self.test, &said)
+        let labels = self.test.labels.iter().copied();
+        share(count_right(&logits, labels), self.test)
     }
 
     /// Adds a cell's facts and series to the report.
     fn summarise(&self, report: &mut Report, cell: Cell, outcomes: &[Outcome]) {
         let network = self.network(cell);
-        let key = |what: &str| {
-            format!(
-                "{}_{what}",
-                cell.name().to_lowercase().replace([' ', ','], "_")
-            )
-        };
-        let last = |o: &Outcome| o.accuracy.last().copied().unwrap_or(f64::NAN);
-        let ends: Vec<f64> = outcomes.iter().map(last).collect();
-        let at = |t: usize, of: fn(&Outcome) -> &[f64]| {
-            median(outcomes.iter().map(|o| of(o)[t]).collect())
-        };
-        // From the first pixel's state to the last one's: how much is left on the way back.
-        let reach = |of: fn(&Outcome) -> &[f64]| at(1, of) / at(PIXELS, of);
+        let key = |what: &str| format!("{}_{what}", key_of(cell.name()));
         report
             .fact(key("hidden"), network.layer.hidden)
-            .fact(key("parameters"), network.size())
-            .fact(key("accuracy"), median(ends.clone()))
-            .fact(
-                key("accuracy_low"),
-                ends.iter().copied().fold(f64::INFINITY, f64::min),
-            )
-            .fact(
-                key("accuracy_high"),
-                ends.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-            )
-            .fact(key("reach_before"), Number::rounded(reach(|o| &o.before), 3))
-            .fact(key("reach_after"), Number::rounded(reach(|o| &o.after), 3));
+            .fact(key("parameters"), network.size());
+        let ends = outcomes.iter().map(Outcome::final_accuracy).collect();
+        add_facts(report, &key("accuracy"), ends, 6);
 
         let longest =
             outcomes.iter().map(|o| o.accuracy.len()).max().unwrap_or(0);
         let updates = (0..longest as u64)
             .map(|i| (i * self.config.measure_every).min(self.config.updates));
-        let curves: Vec<Vec<f64>> = (0..longest)
-            .map(|i| {
-                outcomes
-                    .iter()
-                    .map(|o| o.accuracy.get(i).copied().unwrap_or(f64::NAN))
-                    .collect()
-            })
-            .collect();
-        add_band(
-            report,
-            key("accuracy"),
-            updates.map(|u| u as f64).collect(),
-            &curves,
-        );
-        for (name, of) in [
-            ("before", (|o| &o.before) as fn(&Outcome) -> &Vec<f64>),
-            ("after", |o| &o.after),
-        ] {
-            let values: Vec<Vec<f64>> = (0..=PIXELS)
-                .map(|t| outcomes.iter().map(|o| of(o)[t]).collect())
-                .collect();
-            add_band(
-                report,
-                key(&format!("gradient_{name}")),
-                (0..=PIXELS).map(|t| t as f64).collect(),
-                &values,
-            );
+        let updates = updates.map(|u| u as f64).collect();
+        let curves = outcomes.iter().map(|o| &o.accuracy[..]).collect();
+        add_band(report, key("accuracy"), updates, curves);
+
+        let before = |o: &'_ Outcome| o.before.clone();
+        let after = |o: &'_ Outcome| o.after.clone();
+        let sides: [(&str, &dyn Fn(&Outcome) -> Norms); 2] =
+            [("before", &before), ("after", &after)];
+        for (side, norms) in sides {
+            let norms: Vec<Norms> = outcomes.iter().map(norms).collect();
+            let h = norms.iter().map(|n| &n.h[..]).collect();
+            let c = norms.iter().filter_map(|n| n.c.as_deref()).collect();
+            for (prefix, curves) in [("", h), ("cell_state_", c)] {
+                let curves: Vec<&[f64]> = curves;
+                if curves.is_empty() {
+                    continue;
+                }
+                // How much of what leaves the state after the last pixel arrives at that after the first.
+                let reach = curves.iter().map(|n| n[1] / n[PIXELS]).collect();
+                let name = key(&format!("{prefix}reach_{side}"));
+                add_facts(report, &name, reach, 3);
+                let steps = (0..=PIXELS).map(|t| t as f64).collect();
+                let name = key(&format!("{prefix}gradient_{side}"));
+                add_band(report, name, steps, curves);
+            }
         }
     }
 }
 
-/// Adds a series of medians within their range.
+/// What a cell's facts and series begin with: its name in lower case, `_` for all that is no letter.
+fn key_of(cell: &str) -> String {
+    let name = cell.to_lowercase();
+    let words = name.split(|c: char| !c.is_alphabetic());
+    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
+}
+
+/// Adds the median of the runs' values, the lowest and the highest as facts.
+fn add_facts(report: &mut Report, name: &str, values: Vec<f64>, digits: u8) {
+    let [low, middle, high] = spread(values);
+    report
+        .fact(name, Number::rounded(middle, digits))
+        .fact(format!("{name}_low"), Number::rounded(low, digits))
+        .fact(format!("{name}_high"), Number::rounded(high, digits));
+}
+
+/// Adds a series of medians over the runs' curves within their range. Where a curve has ended it counts as
+/// NaN.
 fn add_band(
     report: &mut Report,
     name: String,
     x: Vec<f64>,
-    values: &[Vec<f64>],
+    curves: Vec<&[f64]>,
 ) {
-    let short = |v: f64| Number::rounded(v, 4);
-    let fold = |with: fn(f64, f64) -> f64| {
-        move |v: &Vec<f64>| {
-            short(v.iter().copied().reduce(with).expect("at least one run"))
-        }
+    let at = |i: usize| {
+        let at = |c: &&[f64]| c.get(i).copied().unwrap_or(f64::NAN);
+        spread(curves.iter().map(at).collect())
     };
-    report.band(
-        name,
-        x,
-        values.iter().map(|v| short(median(v.clone()))),
-        values.iter().map(fold(f64::min)),
-        values.iter().map(fold(f64::max)),
-    );
+    let all: Vec<[f64; 3]> = (0..x.len()).map(at).collect();
+    let column =
+        |k: usize| all.iter().map(move |row| Number::rounded(row[k], 4));
+    report.band(name, x, column(1), column(0), column(2));
+}
+
+/// The lowest, the median and the highest. NaN counts as the largest, whatever its sign: which sign a NaN
+/// gets differs between processors.
+fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    let order =
+        |a: &f64, b: &f64| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b));
+    values.sort_by(order);
+    let last = values.len() - 1;
+    [values[0], values[last / 2], values[last]]
 }
 
 /// Training images in random order, over and over; a batch never spans two passes.
@@ -494,40 +512,42 @@ fn sequences<'t, T: Scalar>(
     })
 }
 
-/// The digit that most training images show.
-fn majority(train: &Digits) -> usize {
-    let mut counts = [0_u32; CLASSES];
-    train.labels.iter().for_each(|&label| counts[label] += 1);
-    largest(counts.into_iter())
+/// The share of test images that show the digit which most training images show.
+fn majority_accuracy(train: &Digits, test: &Digits) -> f64 {
+    let count = |images: &Digits, digit: usize| {
+        images.labels.iter().filter(|&&label| label == digit).count()
+    };
+    let digit = (0..CLASSES).rev().max_by_key(|&digit| count(train, digit));
+    share(count(test, digit.expect("there are digits")), test)
 }
 
-/// The index of the largest entry; of equal ones the first.
-fn largest<T: PartialOrd>(values: impl Iterator<Item = T>) -> usize {
-    let (mut best, mut at) = (None, 0);
-    for (i, value) in values.enumerate() {
-        if best.as_ref().is_none_or(|best| value > *best) {
-            (best, at) = (Some(value), i);
-        }
-    }
-    at
+/// How many rows of the logits (B, 10) are largest at their label. A tie or a NaN makes a row wrong.
+fn count_right(
+    logits: &Array2<f32>,
+    labels: impl Iterator<Item = usize>,
+) -> usize {
+    let rows = logits.rows().into_iter().zip(labels);
+    let right = |row: ArrayView1<f32>, label: usize| {
+        (0..row.len()).all(|i| i == label || row[i] < row[label])
+    };
+    rows.filter(|&(row, label)| right(row, label)).count()
 }
 
-fn accuracy_of(images: &Digits, said: &[usize]) -> f64 {
-    let right = images.labels.iter().zip(said).filter(|(a, b)| a == b).count();
-    right as f64 / images.len() as f64
+fn share(count: usize, of: &Digits) -> f64 {
+    count as f64 / of.len() as f64
 }
 
-/// The median; of an even number the lower of the middle two, so that it is one of the values. NaN counts
-/// as the largest.
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[(values.len() - 1) / 2]
+/// The median; of an even number the lower of the middle two, so that it is one of the values.
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    spread(values.collect())[1]
 }
 
 /// FNV-1a over the bits of all weights.
 fn hash(parameters: &Parameters<f32>) -> u64 {
-    let bytes =
-        parameters.values.iter().flat_map(|v| v.to_bits().to_le_bytes());
+    // The other bits of a NaN differ between processors.
+    let one_nan = |v: &f32| if v.is_nan() { f32::NAN } else { *v };
+    let values = parameters.values.iter().map(one_nan);
+    let bytes = values.flat_map(|v| v.to_bits().to_le_bytes());
     bytes.fold(0xcbf2_9ce4_8422_2325, |h, byte| {
         (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     })
@@ -540,10 +560,7 @@ fn racers(report: &Report) -> Vec<(String, String)> {
             t.rows().iter().map(|r| r[0].to_string()).collect()
         });
     cells.dedup();
-    cells
-        .into_iter()
-        .map(|c| (c.to_lowercase().replace([' ', ','], "_"), c))
-        .collect()
+    cells.into_iter().map(|cell| (key_of(&cell), cell)).collect()
 }
 
 fn number(report: &Report, path: &str) -> Result<f64, LookupError> {
@@ -594,10 +611,10 @@ fn training(report: &Report) -> Result<Figure, LookupError> {
 fn gradient(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "Norm of the loss's gradient by the state after each of 64 pixels, on a logarithmic axis, before and after \
-         training, for each cell: median and range over the runs.",
+         training: the hidden state of each cell and the LSTM's cell state. Median and range over the runs.",
         Axis::linear("After pixel *t*, from the last one back")
             .range(PIXELS as f64, 0.0),
-        Axis::log("‖∂*ℓ*/∂*h*_{*t*}‖"),
+        Axis::log("‖∂*ℓ*/∂*h*_{*t*}‖; dashed ‖∂*ℓ*/∂*c*_{*t*}‖"),
     );
     for (part, title) in
         [("before", "Before training"), ("after", "After training")]
@@ -606,18 +623,27 @@ fn gradient(report: &Report) -> Result<Figure, LookupError> {
         for (key, cell) in racers(report) {
             let name = format!("{key}_gradient_{part}");
             let series = report.find_series(&name)?;
-            // From the end of the sequence to its beginning, so that a curve's name stands at pixel 0.
-            let reversed = |mut v: Vec<f64>| {
-                v.reverse();
-                v
-            };
-            let (x, y) = (reversed(series.x()), reversed(series.y()));
-            let mut curve = Curve::new(&cell, x.into_iter().zip(y));
-            if let Some((low, high)) = series.band() {
-                curve = curve.band(reversed(low), reversed(high));
+            chart = chart.curve(backwards(&cell, series));
+            let name = format!("{key}_cell_state_gradient_{part}");
+            if let Some(series) = report.all_series().get(&name) {
+                let name = format!("{cell} *c*_{{*t*}}");
+                chart = chart.curve(backwards(&name, series).dashed());
             }
-            chart = chart.curve(curve);
         }
     }
     Ok(chart.figure())
+}
+
+/// A curve from the end of the sequence to its beginning, so that its name stands at pixel 0.
+fn backwards(name: &str, series: &Series) -> Curve {
+    let reversed = |mut v: Vec<f64>| {
+        v.reverse();
+        v
+    };
+    let (x, y) = (reversed(series.x()), reversed(series.y()));
+    let curve = Curve::new(name, x.into_iter().zip(y));
+    match series.band() {
+        Some((low, high)) => curve.band(reversed(low), reversed(high)),
+        None => curve,
+    }
 }

@@ -101,8 +101,11 @@ pub fn active() -> Isa {
     match ACTIVE.load(Relaxed) {
         UNSET => {
             let best = *Isa::available().last().expect("the portable set is always there");
-            ACTIVE.store(best as u8, Relaxed);
-            best
+            // Unless somebody has just chosen one.
+            match ACTIVE.compare_exchange(UNSET, best as u8, Relaxed, Relaxed) {
+                Ok(_) => best,
+                Err(chosen) => Isa::ALL[chosen as usize],
+            }
         }
         i => Isa::ALL[i as usize],
     }

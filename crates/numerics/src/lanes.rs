@@ -6,13 +6,21 @@ use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+mod sealed {
+    /// What a register type of this crate has.
+    pub trait Sealed {}
+}
+
 /// One vector register of `f32` or `f64`; the two number types themselves are registers of one lane.
 ///
 /// Every operation is correctly rounded, or exact, in each lane: an equation over `Lanes` has the same
 /// bits whatever the width. Only [`crate::isa::Cpu`] makes the first value, so a value is the proof that
 /// the CPU has the registers, and all further methods are safe.
+///
+/// The kernels trust what an implementation says of itself, so only this crate can write one.
 pub trait Lanes:
-    Copy
+    sealed::Sealed
+    + Copy
     + Debug
     + 'static
     + Add<Output = Self>
@@ -143,6 +151,7 @@ pub trait Float:
 
 macro_rules! float {
     ($t:ident, $bits:ident, $mantissa:literal, $bias:literal, $avx2:ident, $avx512:ident) => {
+        impl sealed::Sealed for $t {}
         #[allow(unsafe_code)]
         impl Lanes for $t {
             type Element = $t;
@@ -168,6 +177,9 @@ macro_rules! float {
             }
             #[inline(always)]
             fn mul_add(self, b: $t, c: $t) -> $t {
+                // Where the target has no such instruction, this calls the C library. That of Linux (glibc)
+                // and of macOS round once, as IEEE 754 asks; those of MinGW and musl are known not to in
+                // rare cases, which only a CPU without FMA would get to see.
                 <$t>::mul_add(self, b, c)
             }
             #[inline(always)]

@@ -274,7 +274,8 @@ struct CacheLine([u8; CACHE_LINE]);
 struct Space(*mut CacheLine);
 
 const PANEL_LINES: usize = DEPTH * PANEL_REGISTERS;
-/// The stride of a block of `a` is an odd number of cache lines, so that a column spreads over the cache.
+/// The stride of a block of `a` is no power of two cache lines (in `f32` 13, in `f64` 26), so that a column
+/// spreads over the cache.
 const BLOCK_STRIDE: usize = BLOCK_ROWS + MAX_WIDTH;
 const BLOCK_LINES: usize = DEPTH * BLOCK_STRIDE * size_of::<f64>() / CACHE_LINE;
 const TILE_LINES: usize = TILE_REGISTERS[0];

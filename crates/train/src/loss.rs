@@ -7,6 +7,7 @@ pub fn mse<'t, T: Scalar>(
     prediction: Var<'t, T>,
     target: Var<'t, T>,
 ) -> Var<'t, T> {
+    same_shape("mse", prediction, target);
     let error = prediction - target;
     (error * error).mean()
 }
@@ -19,8 +20,16 @@ pub fn cross_entropy<'t, T: Scalar>(
     logits: Var<'t, T>,
     target: Var<'t, T>,
 ) -> Var<'t, T> {
+    same_shape("cross_entropy", logits, target);
     let [rows, _] = logits.shape();
     (logits.log_softmax() * target).sum().scale(-1.0 / rows as f64)
+}
+
+/// A row would stretch to any height unasked.
+#[track_caller]
+fn same_shape<T: Scalar>(name: &str, a: Var<'_, T>, b: Var<'_, T>) {
+    let (a, b) = (a.shape(), b.shape());
+    assert!(a == b, "{name}: shapes {a:?} and {b:?} differ");
 }
 
 /// A constant (B, C) with a 1 in the column of each label and 0 elsewhere.

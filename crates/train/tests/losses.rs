@@ -108,9 +108,17 @@ fn one_hot_names_a_label_that_is_none() {
     one_hot(&Tape::<f64>::new(), [0, 4, 1].into_iter(), 4);
 }
 
+/// A target of one row would otherwise stretch.
 #[test]
-#[should_panic(expected = "sub: shapes (2, 3) and (3, 3)")]
+#[should_panic(expected = "mse: shapes [2, 3] and [1, 3] differ")]
 fn mse_names_shapes_that_differ() {
     let tape = Tape::<f64>::new();
-    mse(tape.zeros(2, 3), tape.zeros(3, 3));
+    mse(tape.zeros(2, 3), tape.zeros(1, 3));
+}
+
+#[test]
+#[should_panic(expected = "cross_entropy: shapes [2, 3] and [1, 3] differ")]
+fn cross_entropy_names_shapes_that_differ() {
+    let tape = Tape::<f64>::new();
+    cross_entropy(tape.zeros(2, 3), one_hot(&tape, [1].into_iter(), 3));
 }

@@ -75,6 +75,7 @@ macro_rules! register {
                 Self(unsafe { $from_int($ixor($to_int(self.0), $iset1($signed::MIN))) })
             }
         }
+        impl super::sealed::Sealed for $name {}
         impl Lanes for $name {
             type Element = $element;
             type Mask = $mask;
