@@ -16,7 +16,7 @@ const NAME: &str = "trust-the-gradient";
 
 /// Runs almost as fast, and its report has series.
 const TINY_RACE: &str = r#"{
-    "cells": ["gru"], "runs": 2, "parameters": 100, "updates": 2, "batch": 2, "measure_every": 1,
+    "cells": ["gru"], "runs": 2, "parameters": 600, "updates": 2, "batch": 2, "measure_every": 1,
     "probe_images": 2, "regression_updates": 1
 }"#;
 const RACE: &str = "first-race";
@@ -408,7 +408,9 @@ fn wrong_configs() {
     assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\" 2\n}\n"), @"error: broken.json:3:12: expected `:`; `longlag list trust-the-gradient --config` prints a good configuration");
     assert_snapshot!(place.wrong_config("{\n  \"batsh\": 1\n}\n"), @"error: broken.json:2:9: unknown field `batsh`, expected one of `seed`, `cells`, `steps`, `batch`, `input`, `hidden`; `longlag list trust-the-gradient --config` prints a good configuration");
     assert_snapshot!(place.wrong_config("{\n  \"batch\": \"one\"\n}\n"), @r#"error: broken.json:2:16: invalid type: string "one", expected usize; `longlag list trust-the-gradient --config` prints a good configuration"#);
-    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\": 0\n}\n"), @"error: broken.json:3:3: `hidden` is 0, but it must be from 1 to 100; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config("{\n  \"batch\": 1,\n  \"hidden\": 0\n}\n"), @"error: broken.json:3:3: `hidden` is 0, but it must be from 1 to 16: every entry of the gradient takes passes of its own; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config("[]"), @"error: broken.json: a config is a JSON object, `{ … }`; `longlag list trust-the-gradient --config` prints a good configuration");
+    assert_snapshot!(place.wrong_config("{ \"cells\": [\"lstm\", \"lstm\"] }"), @r#"error: broken.json:1:3: `cells` is ["lstm","lstm"], but it must list at least one cell, and each only once; `longlag list trust-the-gradient --config` prints a good configuration"#);
     assert_snapshot!(place.wrong_config(""), @"error: broken.json:1:1: EOF while parsing a value; `longlag list trust-the-gradient --config` prints a good configuration");
     assert_snapshot!(place.wrong("run trust-the-gradient first-race --config tiny.json"), @"error: --config with several experiments: a configuration belongs to one experiment; run them one by one, each with its own");
     assert_eq!(
