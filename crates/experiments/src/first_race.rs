@@ -403,14 +403,13 @@ impl Race<'_> {
         let curves = outcomes.iter().map(|o| &o.accuracy[..]).collect();
         add_band(report, key("accuracy"), updates, curves);
 
-        let before = |o: &'_ Outcome| o.before.clone();
-        let after = |o: &'_ Outcome| o.after.clone();
-        let sides: [(&str, &dyn Fn(&Outcome) -> Norms); 2] =
-            [("before", &before), ("after", &after)];
-        for (side, norms) in sides {
-            let norms: Vec<Norms> = outcomes.iter().map(norms).collect();
-            let h = norms.iter().map(|n| &n.h[..]).collect();
-            let c = norms.iter().filter_map(|n| n.c.as_deref()).collect();
+        for side in ["before", "after"] {
+            let norms = outcomes.iter().map(|outcome| match side {
+                "before" => &outcome.before,
+                _ => &outcome.after,
+            });
+            let h = norms.clone().map(|n| &n.h[..]).collect();
+            let c = norms.filter_map(|n| n.c.as_deref()).collect();
             for (prefix, curves) in [("", h), ("cell_state_", c)] {
                 let curves: Vec<&[f64]> = curves;
                 if curves.is_empty() {
