@@ -44,7 +44,7 @@ pub trait Function {
 }
 
 /// Largest accepted relative disagreement with duals. Both sides compute in f64 with different but equally
-/// many roundings; a thousand of them, each 2⁻⁵³, that all add up stay below it.
+/// many roundings; nine thousand of them, each 2⁻⁵³, that all add up stay below it.
 pub const DUAL_TOLERANCE: f64 = 1e-12;
 /// Largest accepted relative disagreement with central differences of step [`STEP`]: what is left of f64
 /// after dividing a rounding error of 2⁻⁵³ by the step, times a hundred for curvature and long sums.

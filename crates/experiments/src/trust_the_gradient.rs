@@ -8,7 +8,7 @@
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
-use longlag_autodiff::check::STEP;
+use longlag_autodiff::check::{DUAL_TOLERANCE, STEP};
 use longlag_autodiff::{Dual, Tape, Var};
 use longlag_cells::{Cell, Initialisation, Layer, State, reference};
 use longlag_numerics::random::Rng;
@@ -50,11 +50,8 @@ impl Default for Config {
     }
 }
 
-/// Largest relative disagreement between tape and duals that counts as agreement: nine thousand roundings of
-/// 2⁻⁵³ that all add up, and the longest chain of operations over forty steps has fewer.
-pub const DUAL_TOLERANCE: f64 = 1e-12;
-/// The same for central differences, whose own error may come near 10⁻⁸: rounding of the loss divided by the
-/// step, and the step squared times a third derivative.
+/// Largest relative disagreement with central differences that counts as agreement. Their own error may come
+/// near 10⁻⁸: rounding of the loss divided by the step, and the step squared times a third derivative.
 pub const DIFFERENCE_TOLERANCE: f64 = 1e-7;
 
 /// The experiment.
