@@ -221,13 +221,15 @@ fn culprit<F: Function>(f: &F, x: &[Array2<f64>], seed: u64) -> Option<Culprit> 
     let _ = f.eval(&vars);
     let vars: Vec<_> = x.iter().map(|x| duals.leaf(&x.mapv(Dual::of).view())).collect();
     let _ = f.eval(&vars);
+    let (mut rooms, mut dual_rooms) = (tape.rooms.borrow_mut(), duals.rooms.borrow_mut());
     let (tape, duals) = (tape.record.borrow(), duals.record.borrow());
     let mut draw = Rng::new(seed).stream("gradient check: operations");
     for (k, (node, dual)) in tape.nodes.iter().zip(&duals.nodes).enumerate() {
         let w: Vec<f64> = (0..node.out.rows * node.out.cols).map(|_| draw.normal()).collect();
         let mut d_x = vec![0.0; node.out.at];
         let mut d_y = w.clone();
-        let at = Backward { values: &tape.values, before: &mut d_x, d_y: &mut d_y, out: node.out };
+        let (before, d_y, rooms) = (&mut d_x[..], &mut d_y[..], &mut rooms[..]);
+        let at = Backward { values: &tape.values, before, d_y, rooms, out: node.out };
         node.op.backward(&tape.inputs, at);
         let inputs = node.op.inputs(&tape.inputs).enumerate();
         for (input, m) in inputs.filter(|(_, m)| m.varies) {
@@ -240,7 +242,7 @@ fn culprit<F: Function>(f: &F, x: &[Array2<f64>], seed: u64) -> Option<Culprit> 
                 scale += (v * d_x[i]).abs();
             }
             let mut y = vec![Dual::default(); w.len()];
-            dual.op.forward(&duals.inputs, &seeded, node.out, &mut y);
+            dual.op.forward(&duals.inputs, &seeded, node.out, &mut y, &mut dual_rooms);
             let forward = y.iter().zip(&w).fold(0.0, |s, (y, w)| s + y.derivative() * w);
             let bound = DUAL_TOLERANCE * scale.max(forward.abs()).max(f64::MIN_POSITIVE);
             let agrees = (reverse - forward).abs() <= bound;

@@ -9,18 +9,25 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 pub trait CustomOp<T: Scalar> {
     /// What it is called in messages.
     fn name(&self) -> &str;
-    /// Writes the output `y` for the inputs `x`, all of it: what `y` held before is garbage.
-    fn forward(&self, x: Inputs<'_, T>, y: ArrayViewMut2<'_, T>);
+    /// How many numbers it needs room for, beside its output: what it keeps for the way back, and working
+    /// space. They have no gradient.
+    fn room(&self) -> usize {
+        0
+    }
+    /// Writes the output `y` for the inputs `x`, all of it: what `y` and `room` held before is garbage.
+    fn forward(&self, x: Inputs<'_, T>, y: ArrayViewMut2<'_, T>, room: &mut [T]);
     /// Adds to the inputs' gradients `d_x` what the output's gradient `d_y` makes of them.
     ///
     /// `d_y` may be overwritten with something of the same meaning: it is what
-    /// [`Grads::of`](crate::Grads::of) shows of the output afterwards.
+    /// [`Grads::of`](crate::Grads::of) shows of the output afterwards. `room` is as the last pass of the same
+    /// recording left it.
     fn backward(
         &self,
         x: Inputs<'_, T>,
         y: ArrayView2<'_, T>,
         d_y: ArrayViewMut2<'_, T>,
         d_x: InputGradients<'_, T>,
+        room: &mut [T],
     );
 }
 

@@ -31,7 +31,7 @@ pub(crate) enum Op<T> {
     LogSoftmax(Matrix),
     /// The inputs one below the other.
     Stack(Range<usize>),
-    Custom(Rc<dyn CustomOp<T>>, Range<usize>),
+    Custom { op: Rc<dyn CustomOp<T>>, inputs: Range<usize>, room: Range<usize> },
 }
 
 /// A function of one number that the tape knows.
@@ -99,6 +99,8 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) d_y: &'a mut [T],
     /// The output.
     pub(crate) out: Matrix,
+    /// The rooms of all custom operations.
+    pub(crate) rooms: &'a mut [T],
 }
 
 impl<T: Scalar> Op<T> {
@@ -116,7 +118,7 @@ impl<T: Scalar> Op<T> {
             Op::Sum(_) => "sum",
             Op::LogSoftmax(_) => "log_softmax",
             Op::Stack(_) => "stack",
-            Op::Custom(op, _) => op.name(),
+            Op::Custom { op, .. } => op.name(),
         }
     }
 
@@ -128,7 +130,7 @@ impl<T: Scalar> Op<T> {
             }
             Op::Map(_, a) | Op::Scale(a, _) | Op::Sum(a) | Op::LogSoftmax(a) => ([Some(a), None, None], &[]),
             Op::Select(a, b, c) => ([Some(a), Some(b), Some(c)], &[]),
-            Op::Affine { ref inputs, .. } | Op::Stack(ref inputs) | Op::Custom(_, ref inputs) => {
+            Op::Affine { ref inputs, .. } | Op::Stack(ref inputs) | Op::Custom { ref inputs, .. } => {
                 ([None; 3], &list[inputs.clone()])
             }
         };
@@ -136,7 +138,8 @@ impl<T: Scalar> Op<T> {
     }
 
     /// Writes the output `y`, which is `out` at the beginning of its slice; the inputs lie in `before`.
-    pub(crate) fn forward(&self, list: &[Matrix], before: &[T], out: Matrix, y: &mut [T]) {
+    /// `rooms` are those of all operations.
+    pub(crate) fn forward(&self, list: &[Matrix], before: &[T], out: Matrix, y: &mut [T], rooms: &mut [T]) {
         let y_at = out.alone();
         match self {
             &Op::MatMul(a, b) => T::product(a.view(before), b.view(before), y_at.view_mut(y), false),
@@ -195,9 +198,9 @@ impl<T: Scalar> Op<T> {
                     }
                 }
             }
-            Op::Custom(op, inputs) => {
+            Op::Custom { op, inputs, room } => {
                 let x = Inputs { at: &list[inputs.clone()], values: before };
-                op.forward(x, y_at.view_mut(y));
+                op.forward(x, y_at.view_mut(y), &mut rooms[room.clone()]);
             }
         }
     }
@@ -297,12 +300,12 @@ impl<T: Scalar> Op<T> {
                     }
                 }
             }
-            Op::Custom(op, inputs) => {
+            Op::Custom { op, inputs, room } => {
                 let list = &list[inputs.clone()];
-                let Backward { values, before, d_y, .. } = at;
+                let Backward { values, before, d_y, rooms, .. } = at;
                 let x = Inputs { at: list, values };
                 let d_x = InputGradients { at: list, grads: before };
-                op.backward(x, out.view(values), out.alone().view_mut(d_y), d_x);
+                op.backward(x, out.view(values), out.alone().view_mut(d_y), d_x, &mut rooms[room.clone()]);
             }
         }
     }

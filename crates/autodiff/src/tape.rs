@@ -2,8 +2,9 @@ use crate::custom::CustomOp;
 use crate::matrix::Matrix;
 use crate::op::{Backward, Op};
 use crate::var::Var;
-use longlag_numerics::{Parameters, Scalar, Span};
+use longlag_numerics::{Buffer, Parameters, Scalar, Span};
 use ndarray::{Array2, ArrayView2};
+use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
 use std::ops::Range;
 use std::rc::Rc;
@@ -21,6 +22,8 @@ pub(crate) struct Record<T> {
     /// The arena. It may be longer than `used`: what a reset left there is overwritten.
     pub(crate) values: Vec<T>,
     pub(crate) used: usize,
+    /// How much of the rooms' arena is taken.
+    pub(crate) rooms: usize,
 }
 
 /// The record of a computation, for going back through it.
@@ -29,12 +32,26 @@ pub(crate) struct Record<T> {
 pub struct Tape<T> {
     pub(crate) record: RefCell<Record<T>>,
     grads: RefCell<Vec<T>>,
+    /// The rooms of custom operations: a third arena, without gradients.
+    pub(crate) rooms: RefCell<Buffer<T>>,
+    /// Custom operations with what they were made from, kept over resets.
+    registered: RefCell<Vec<Registered<T>>>,
 }
+
+type Registered<T> = (Box<dyn Any>, Rc<dyn CustomOp<T>>);
+
+/// Rooms begin at multiples of it, so at a cache line.
+const ROOM_UNIT: usize = 16;
 
 impl<T> Default for Tape<T> {
     fn default() -> Self {
-        let record = Record { nodes: Vec::new(), inputs: Vec::new(), values: Vec::new(), used: 0 };
-        Tape { record: RefCell::new(record), grads: RefCell::default() }
+        let record = Record { nodes: Vec::new(), inputs: Vec::new(), values: Vec::new(), used: 0, rooms: 0 };
+        Tape {
+            record: RefCell::new(record),
+            grads: RefCell::default(),
+            rooms: RefCell::default(),
+            registered: RefCell::default(),
+        }
     }
 }
 
@@ -64,6 +81,7 @@ impl<T: Scalar> Tape<T> {
         record.nodes.clear();
         record.inputs.clear();
         record.used = 0;
+        record.rooms = 0;
     }
 
     /// A variable: its gradient is wanted. Panics if the matrix is empty.
@@ -118,7 +136,7 @@ impl<T: Scalar> Tape<T> {
         let out = record.bump(rows, cols, varies);
         let Record { values, inputs, nodes, .. } = &mut *record;
         let (before, y) = values.split_at_mut(out.at);
-        op.forward(inputs, before, out, &mut y[..rows * cols]);
+        op.forward(inputs, before, out, &mut y[..rows * cols], &mut self.rooms.borrow_mut());
         nodes.push(Node { op, out });
         Var { tape: self, at: out }
     }
@@ -186,7 +204,35 @@ impl<T: Scalar> Tape<T> {
         [rows, cols]: [usize; 2],
     ) -> Var<'t, T> {
         let (inputs, varies) = self.list(inputs.iter().copied());
-        self.push(Op::Custom(Rc::clone(op), inputs), rows, cols, varies)
+        let needs = op.room();
+        let start = self.record.borrow().rooms;
+        let end = (start + needs).next_multiple_of(ROOM_UNIT);
+        self.record.borrow_mut().rooms = end;
+        let mut rooms = self.rooms.borrow_mut();
+        if rooms.len() < end {
+            rooms.resize(end, T::of(0.0));
+        }
+        drop(rooms);
+        let op = Op::Custom { op: Rc::clone(op), inputs, room: start..start + needs };
+        self.push(op, rows, cols, varies)
+    }
+
+    /// The operation that was made from an equal `key` before, or the one that `make` makes now.
+    ///
+    /// A tape keeps it over resets, so that a step records operations of its own without allocating.
+    pub fn registered<K: PartialEq + 'static>(
+        &self,
+        key: K,
+        make: impl FnOnce(&K) -> Rc<dyn CustomOp<T>>,
+    ) -> Rc<dyn CustomOp<T>> {
+        let mut registered = self.registered.borrow_mut();
+        let same = |(other, _): &&Registered<T>| other.downcast_ref::<K>() == Some(&key);
+        if let Some((_, op)) = registered.iter().find(same) {
+            return Rc::clone(op);
+        }
+        let op = make(&key);
+        registered.push((Box::new(key), Rc::clone(&op)));
+        op
     }
 
     /// How many operations were recorded since the last reset.
@@ -198,6 +244,7 @@ impl<T: Scalar> Tape<T> {
     pub(crate) fn backward(&self, loss: Matrix) -> Grads<'_, T> {
         let record = self.record.borrow();
         let mut grads = self.grads.borrow_mut();
+        let mut rooms = self.rooms.borrow_mut();
         grads.resize(record.used, T::of(0.0));
         // What an earlier pass left is zeroed on the way, `clean` being how far: shortly before it is added
         // to, a gradient comes into the cache once instead of twice. The leaves, which steps near and far
@@ -217,7 +264,9 @@ impl<T: Scalar> Tape<T> {
             }
             let (before, d_y) = grads.split_at_mut(out.at);
             let d_y = &mut d_y[..out.rows * out.cols];
-            op.backward(&record.inputs, Backward { values: &record.values, before, d_y, out: *out });
+            let rooms = &mut rooms[..];
+            let at = Backward { values: &record.values, before, d_y, rooms, out: *out };
+            op.backward(&record.inputs, at);
         }
         if leaves < clean {
             grads[leaves..clean].fill(T::of(0.0));

@@ -23,6 +23,10 @@ impl<'t, T: Scalar> Var<'t, T> {
     pub fn shape(self) -> [usize; 2] {
         self.at.shape()
     }
+    /// Whether it depends on a variable, so that it has a gradient.
+    pub fn varies(self) -> bool {
+        self.at.varies
+    }
     /// The tape it is on.
     pub fn tape(self) -> &'t Tape<T> {
         self.tape

@@ -1,6 +1,8 @@
+use crate::fused::Fused;
+use crate::lstm_variant::{self, FusedVariant, LstmParts};
 use crate::{gru, lstm, rnn};
 use longlag_autodiff::Var;
-use longlag_numerics::Scalar;
+use longlag_numerics::{Float, Scalar};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -32,10 +34,12 @@ pub enum Cell {
     /// The gated recurrent unit whose reset gate acts *before* the recurrent product, as first published
     /// (Cho et al. 2014); gates in the order r z n.
     GruResetBefore,
+    /// An LSTM with parts added or taken away; its gates, those that there are, in the order i f g o.
+    LstmVariant(LstmParts),
 }
 
 impl Cell {
-    /// All cells.
+    /// All cells, but for the variants of the LSTM.
     pub const ALL: [Cell; 5] = [
         Cell::RnnTanh,
         Cell::RnnRelu,
@@ -52,6 +56,7 @@ impl Cell {
             Cell::Lstm => "LSTM",
             Cell::Gru => "GRU",
             Cell::GruResetBefore => "GRU, reset before",
+            Cell::LstmVariant(_) => "LSTM variant",
         }
     }
 
@@ -61,12 +66,39 @@ impl Cell {
             Cell::RnnTanh | Cell::RnnRelu => &["h"],
             Cell::Lstm => &["i", "f", "g", "o"],
             Cell::Gru | Cell::GruResetBefore => &["r", "z", "n"],
+            Cell::LstmVariant(parts) => parts.gate_names(),
         }
     }
 
     /// Whether its state has a cell state c beside h.
     pub fn has_c(self) -> bool {
-        matches!(self, Cell::Lstm)
+        matches!(self, Cell::Lstm | Cell::LstmVariant(_))
+    }
+
+    /// The number of peephole vectors: weights from the cell state to the gates, unit by unit.
+    pub fn peepholes(self) -> usize {
+        match self {
+            Cell::LstmVariant(parts) => parts.peephole_vectors(),
+            _ => 0,
+        }
+    }
+
+    /// The number of parameters of a layer of it, from I inputs to H units.
+    pub fn size(self, input: usize, hidden: usize) -> usize {
+        let sums = self.gates().len() * hidden * (input + hidden + 2);
+        sums + self.peepholes() * hidden
+    }
+
+    /// What the sequence kernels need of it.
+    pub(crate) fn fused<T: Float>(self) -> Box<dyn Fused<T>> {
+        match self {
+            Cell::RnnTanh => Box::new(rnn::RnnTanh),
+            Cell::RnnRelu => Box::new(rnn::RnnRelu),
+            Cell::Lstm => Box::new(lstm::FusedLstm),
+            Cell::Gru => Box::new(gru::FusedGru),
+            Cell::GruResetBefore => Box::new(gru::FusedGruResetBefore),
+            Cell::LstmVariant(parts) => Box::new(FusedVariant::new(parts)),
+        }
     }
 
     /// One step on the tape. `x` is (B, I), the state's matrices are (B, H).
@@ -96,6 +128,7 @@ impl Cell {
             Cell::Lstm => lstm::step(w, x, s),
             Cell::Gru => gru::step_reset_after(w, x, s),
             Cell::GruResetBefore => gru::step_reset_before(w, x, s),
+            Cell::LstmVariant(parts) => lstm_variant::step(parts, w, x, s),
         }
     }
 }
@@ -106,7 +139,7 @@ impl fmt::Display for Cell {
     }
 }
 
-/// The state that a cell hands from step to step; `c` is there for the LSTM only.
+/// The state that a cell hands from step to step; `c` is there for LSTMs only.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct State<V> {
     /// The hidden state, which is the output too.
@@ -133,6 +166,8 @@ pub struct Weights<V> {
     pub b_ih: V,
     /// (1, G·H).
     pub b_hh: V,
+    /// (P, H), the peepholes of the gates that have them, in the gates' order; for a cell with peepholes.
+    pub peephole: Option<V>,
 }
 
 impl<'t, T: Scalar> Weights<Var<'t, T>> {
@@ -144,6 +179,7 @@ impl<'t, T: Scalar> Weights<Var<'t, T>> {
             w_hh: self.w_hh.rows(r.clone()),
             b_ih: self.b_ih.columns(r.clone()),
             b_hh: self.b_hh.columns(r),
+            peephole: None,
         }
     }
     /// W_ih x + b_ih + W_hh h + b_hh.

@@ -259,15 +259,29 @@ pub fn forget_gate_bias<T: Scalar>(
     b_hh: &str,
     value: f64,
 ) {
+    gate_bias(parameters, [b_ih, b_hh], 1, 4, value);
+}
+
+/// The same for gate number `gate` (from 0) of a cell with `gates`.
+///
+/// Panics if there is no parameter of a name, or its length isn't `gates`·H.
+#[track_caller]
+pub fn gate_bias<T: Scalar>(
+    parameters: &mut Parameters<T>,
+    [b_ih, b_hh]: [&str; 2],
+    gate: usize,
+    gates: usize,
+    value: f64,
+) {
     for (name, value) in [(b_ih, value), (b_hh, 0.0)] {
         let span = parameters.span(name);
         let (len, start) = (span.len(), span.start);
         assert!(
-            len.is_multiple_of(4),
-            "forget_gate_bias: `{name}` has {len} entries, not 4·H"
+            len.is_multiple_of(gates) && gate < gates,
+            "gate_bias: `{name}` has {len} entries, not {gates}·H"
         );
-        let hidden = len / 4;
-        parameters.values[start + hidden..start + 2 * hidden]
+        let hidden = len / gates;
+        parameters.values[start + gate * hidden..start + (gate + 1) * hidden]
             .fill(T::of(value));
     }
 }

@@ -1,8 +1,9 @@
 use crate::cell::{Cell, State, Weights};
-use crate::init::{Init, forget_gate_bias};
+use crate::sequence::{self, SequenceRequest, SequenceStates};
+use crate::init::{Init, gate_bias};
 use longlag_autodiff::{Bound, Tape, Var};
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar};
+use longlag_numerics::{Float, Parameters, Scalar};
 use serde::{Deserialize, Serialize};
 
 /// A layer of one recurrent cell.
@@ -14,7 +15,7 @@ pub struct Layer {
     pub input: usize,
     /// H.
     pub hidden: usize,
-    /// The parameters' names: (G·H, I), (G·H, H), (1, G·H), (1, G·H).
+    /// The parameters' names: (G·H, I), (G·H, H), (1, G·H), (1, G·H), and (P, H) if there are peepholes.
     pub names: Weights<String>,
 }
 
@@ -28,7 +29,9 @@ pub struct Initialisation {
     pub recurrent: Init,
     /// Both biases.
     pub bias: Init,
-    /// The sum of the two biases of the LSTM's forget gate, in place of what `bias` drew; none by default.
+    /// The peepholes of an LSTM that has them.
+    pub peephole: Init,
+    /// The sum of the two biases of an LSTM's forget gate, in place of what `bias` drew; none by default.
     pub forget_bias: Option<f64>,
 }
 
@@ -39,6 +42,7 @@ impl Default for Initialisation {
             input: Init::Uniform,
             recurrent: Init::Uniform,
             bias: Init::Uniform,
+            peephole: Init::Uniform,
             forget_bias: None,
         }
     }
@@ -53,6 +57,7 @@ impl Layer {
             w_hh: name("weight_hh"),
             b_ih: name("bias_ih"),
             b_hh: name("bias_hh"),
+            peephole: (cell.peepholes() > 0).then(|| name("weight_peephole")),
         };
         Layer { cell, input, hidden, names }
     }
@@ -62,22 +67,28 @@ impl Layer {
     /// # Errors
     /// The first parameter whose initialiser doesn't fit its shape, in words.
     pub fn check(&self, start: &Initialisation) -> Result<(), String> {
-        self.parts(start).into_iter().try_for_each(|(name, shape, init)| {
+        self.parts(start).try_for_each(|(name, shape, init)| {
             let unfit = |unfit| format!("`{name}`: {unfit}");
             init.check(shape, self.hidden).map_err(unfit)
         })
     }
 
     /// Each parameter's name, shape and initialiser.
-    fn parts(&self, start: &Initialisation) -> [(&str, [usize; 2], Init); 4] {
+    fn parts(
+        &self,
+        start: &Initialisation,
+    ) -> impl Iterator<Item = (&str, [usize; 2], Init)> {
         let rows = self.cell.gates().len() * self.hidden;
-        let Weights { w_ih, w_hh, b_ih, b_hh } = &self.names;
-        [
-            (w_ih, [rows, self.input], start.input),
-            (w_hh, [rows, self.hidden], start.recurrent),
-            (b_ih, [1, rows], start.bias),
-            (b_hh, [1, rows], start.bias),
-        ]
+        let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &self.names;
+        let vectors = [self.cell.peepholes(), self.hidden];
+        let peephole = peephole.as_deref().map(|p| (p, vectors, start.peephole));
+        let sums = [
+            (&w_ih[..], [rows, self.input], start.input),
+            (&w_hh[..], [rows, self.hidden], start.recurrent),
+            (&b_ih[..], [1, rows], start.bias),
+            (&b_hh[..], [1, rows], start.bias),
+        ];
+        sums.into_iter().chain(peephole)
     }
 
     /// Adds the layer's parameters. Each is drawn from a stream of `rng` under its own name.
@@ -93,8 +104,11 @@ impl Layer {
             to.push(name, shape, T::of(0.0));
             init.fill(to.view_mut(name), self.hidden, &mut rng.stream(name));
         }
-        if let (Cell::Lstm, Some(bias)) = (self.cell, start.forget_bias) {
-            forget_gate_bias(to, &self.names.b_ih, &self.names.b_hh, bias);
+        let gates = self.cell.gates();
+        let forget = gates.iter().position(|gate| *gate == "f");
+        if let (Some(forget), Some(bias)) = (forget, start.forget_bias) {
+            let names = [&self.names.b_ih[..], &self.names.b_hh[..]];
+            gate_bias(to, names, forget, gates.len(), bias);
         }
     }
 
@@ -109,6 +123,7 @@ impl Layer {
             w_hh: parameters.get(&self.names.w_hh),
             b_ih: parameters.get(&self.names.b_ih),
             b_hh: parameters.get(&self.names.b_hh),
+            peephole: self.names.peephole.as_ref().map(|p| parameters.get(p)),
         }
     }
 
@@ -122,7 +137,34 @@ impl Layer {
         State { h: zeros(), c: self.cell.has_c().then(zeros) }
     }
 
-    /// Runs the cell over a sequence and gives the state after the last step.
+    /// Runs the cell over a sequence by its fused kernel, recorded as one operation: the states that
+    /// [`states`](Self::states) gives, to rounding, in a fraction of the time.
+    ///
+    /// `x` is (T·B, I): the steps of the input (T, B, I) one below the other. `start` is the state before
+    /// the first step, its matrices (B, H). Panics if a shape doesn't fit, or a state c is missing or too many.
+    #[track_caller]
+    pub fn sequence<'t, T: Float + Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        start: State<Var<'t, T>>,
+    ) -> SequenceStates<Var<'t, T>> {
+        self.sequence_with(w, x, start, SequenceRequest::default())
+    }
+
+    /// [`sequence`](Self::sequence), with rows of different lengths, or all of c.
+    #[track_caller]
+    pub fn sequence_with<'t, T: Float + Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        start: State<Var<'t, T>>,
+        request: SequenceRequest<'t, T>,
+    ) -> SequenceStates<Var<'t, T>> {
+        sequence::record(self.cell, w, x, start, request)
+    }
+
+    /// Runs the cell over a sequence, step by step, and gives the state after the last one.
     ///
     /// `x` is (T·B, I): the steps of the input (T, B, I) one below the other. `start` is the state before
     /// the first step, its matrices (B, H). `each` sees (t, state after step t) for t = 1 … T.

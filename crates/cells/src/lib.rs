@@ -10,19 +10,27 @@
 //! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
 
 mod cell;
+mod fused;
 mod gru;
 pub mod init;
 mod layer;
 mod linear;
 mod lstm;
+mod lstm_variant;
 mod network;
 pub mod reference;
 mod rnn;
+mod sequence;
 
 pub use cell::{Cell, State, Weights};
 pub use gru::{GruCandidate, GruEquations, GruGates};
 pub use layer::{Initialisation, Layer};
 pub use linear::Linear;
-pub use lstm::LstmEquations;
+pub use lstm::{LstmBackward, LstmEquations};
+pub use lstm_variant::{Forget, LstmParts};
 pub use network::Network;
 pub use rnn::{RnnRelu, RnnTanh};
+pub use sequence::{
+    GRADIENT_FLOOR, Lengths, Sequence, SequenceGradients, SequenceInputs,
+    SequenceOptions, SequenceRequest, SequenceShape, SequenceStates,
+};

@@ -3,7 +3,7 @@ use crate::layer::{Initialisation, Layer};
 use crate::linear::Linear;
 use longlag_autodiff::{Bound, Var};
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar};
+use longlag_numerics::{Float, Parameters, Scalar};
 
 /// A recurrent layer and a linear read-out of its last output.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +29,7 @@ impl Network {
     /// The number of its parameters.
     pub fn size(&self) -> usize {
         let Layer { cell, input, hidden, .. } = self.layer;
-        cell.gates().len() * hidden * (input + hidden + 2)
-            + self.head.output * (hidden + 1)
+        cell.size(input, hidden) + self.head.output * (hidden + 1)
     }
 
     /// The network of the given cell whose number of parameters comes nearest to `size`, by its H.
@@ -63,10 +62,23 @@ impl Network {
         parameters
     }
 
-    /// The outputs (B, O) after the last step of `x` (T·B, I), from the state 0. `each` sees
-    /// (t, state after step t) for t = 0 (the state 0) to T.
+    /// The outputs (B, O) after the last step of `x` (T·B, I), from the state 0, by the fused kernel.
     #[track_caller]
-    pub fn apply<'t, T: Scalar>(
+    pub fn apply<'t, T: Float + Scalar>(
+        &self,
+        parameters: &Bound<'t, '_, T>,
+        x: Var<'t, T>,
+        batch: usize,
+    ) -> Var<'t, T> {
+        let w = self.layer.weights(parameters);
+        let start = self.layer.zero_state(parameters.tape(), batch);
+        let states = self.layer.sequence(&w, x, start);
+        self.head.apply(parameters, states.last.h)
+    }
+
+    /// The same step by step: `each` sees (t, state after step t) for t = 0 (the state 0) to T.
+    #[track_caller]
+    pub fn unroll<'t, T: Scalar>(
         &self,
         parameters: &Bound<'t, '_, T>,
         x: Var<'t, T>,

@@ -74,7 +74,27 @@ pub fn step<R: Scalar>(
                     [0, 1, 2, 3].map(|gate| w.sum(gate * n + j, x, h));
                 LstmEquations.apply([a_i, a_f, a_g, a_o, c[j]])
             };
-            let (h, c) = (0..n).map(unit).map(|[h, c]| (h, c)).unzip();
+            let (h, c) = (0..n).map(unit).map(|[h, c, ..]| (h, c)).unzip();
+            State { h, c: Some(c) }
+        }
+        Cell::LstmVariant(parts) => {
+            let c = s.c.as_ref().expect("an LSTM has a cell state");
+            let peepholes =
+                layer.names.peephole.as_ref().map(|name| parameters.view(name));
+            let unit = |j| {
+                let absent = R::of(0.0);
+                let a = |gate| match parts.place(gate) {
+                    Some(k) => w.sum(k * n + j, x, h),
+                    None => absent,
+                };
+                let p = |gate| match (parts.peephole(gate), peepholes) {
+                    (Some(k), Some(p)) => p[[k, j]],
+                    _ => absent,
+                };
+                let (a, p) = ([0, 1, 2, 3].map(a), [0, 1, 3].map(p));
+                parts.apply([a[0], a[1], a[2], a[3], c[j], p[0], p[1], p[2]])
+            };
+            let (h, c) = (0..n).map(unit).map(|[h, c, ..]| (h, c)).unzip();
             State { h, c: Some(c) }
         }
         Cell::Gru => {

@@ -333,7 +333,7 @@ fn the_forget_gate_gets_its_bias_once() {
 }
 
 #[test]
-#[should_panic(expected = "forget_gate_bias: `b` has 6 entries, not 4·H")]
+#[should_panic(expected = "gate_bias: `b` has 6 entries, not 4·H")]
 fn a_bias_of_another_cell_panics() {
     let mut p = Parameters::default();
     p.push("b", [1, 6], 0.0_f32);

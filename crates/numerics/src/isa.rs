@@ -19,7 +19,7 @@ pub enum Isa {
     Avx2 = 1,
     /// x86-64 with AVX-512 F and DQ.
     Avx512 = 2,
-    /// 64-bit ARM. No kernel is written for it yet: ARM machines run the portable one.
+    /// 64-bit ARM with NEON, which every one of them has.
     Neon = 3,
 }
 
@@ -43,6 +43,8 @@ impl Isa {
                     && is_x86_feature_detected!("avx512dq")
                     && Isa::Avx2.supported()
             }
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => true,
             _ => false,
         }
     }
@@ -171,6 +173,8 @@ pub fn run<T: Float, K: Kernel<T>>(kernel: K) -> K::Output {
             // SAFETY: as above.
             unsafe { go(kernel) }
         }
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => kernel.run(Cpu::<T::Neon>(PhantomData)),
         _ => kernel.run(Cpu::<T>(PhantomData)),
     }
 }

@@ -3,6 +3,8 @@
 use std::fmt::{Debug, Display, LowerExp};
 use std::ops::{Add, AddAssign, Div, Mul, Neg, Sub};
 
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
@@ -107,6 +109,11 @@ pub trait Lanes:
         let half = (n * n.fill(Self::Element::from_f64(0.5))).round();
         self * half.pow2() * (n - half).pow2()
     }
+    /// Begins to bring the cache line at `p` into the cache, wherever it points; `self` only proves the CPU.
+    #[inline(always)]
+    fn prefetch(self, p: *const Self::Element) {
+        let _ = p;
+    }
     /// ⌊log₂|x|⌋ of a normal x; anything else gives garbage.
     #[must_use]
     fn exponent(self) -> Self;
@@ -139,6 +146,9 @@ pub trait Float:
     /// The register of sixteen `f32` or eight `f64`.
     #[cfg(target_arch = "x86_64")]
     type Avx512: Lanes<Element = Self>;
+    /// The register of four `f32` or two `f64`.
+    #[cfg(target_arch = "aarch64")]
+    type Neon: Lanes<Element = Self>;
     /// The nearest number of this type.
     fn from_f64(x: f64) -> Self;
     /// Exactly this number.
@@ -150,7 +160,7 @@ pub trait Float:
 }
 
 macro_rules! float {
-    ($t:ident, $bits:ident, $mantissa:literal, $bias:literal, $avx2:ident, $avx512:ident) => {
+    ($t:ident, $bits:ident, $mantissa:literal, $bias:literal, $avx2:ident, $avx512:ident, $neon:ident) => {
         impl sealed::Sealed for $t {}
         #[allow(unsafe_code)]
         impl Lanes for $t {
@@ -253,6 +263,8 @@ macro_rules! float {
             type Avx2 = x86::$avx2;
             #[cfg(target_arch = "x86_64")]
             type Avx512 = x86::$avx512;
+            #[cfg(target_arch = "aarch64")]
+            type Neon = neon::$neon;
             fn from_f64(x: f64) -> $t {
                 x as $t
             }
@@ -268,5 +280,5 @@ macro_rules! float {
         }
     };
 }
-float!(f32, u32, 23, 127, F32x8, F32x16);
-float!(f64, u64, 52, 1023, F64x4, F64x8);
+float!(f32, u32, 23, 127, F32x8, F32x16, F32x4);
+float!(f64, u64, 52, 1023, F64x4, F64x8, F64x2);

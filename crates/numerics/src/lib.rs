@@ -10,12 +10,15 @@
 //! - [`Lanes`], [`Float`]: a vector register of `f32` or `f64`, and the two number types themselves.
 //! - [`isa`]: which instruction set runs, and how to cap it.
 //! - [`mod@slice`]: equations along slices. [`product`]: matrix products.
+//! - [`panel`]: the loops of the fused sequence kernels.
 //! - [`random`]: a named generator with streams, and samples from it.
-//! - [`params`]: one flat buffer of parameters with named spans.
+//! - [`Buffer`]: memory for large arrays. [`params`]: one flat buffer of parameters with named spans.
 
+mod buffer;
 pub mod isa;
 pub mod lanes;
 pub mod math;
+pub mod panel;
 pub mod params;
 pub mod product;
 pub mod random;
@@ -23,6 +26,7 @@ mod real;
 mod scalar;
 pub mod slice;
 
+pub use buffer::Buffer;
 pub use isa::Isa;
 pub use lanes::{Float, Lanes};
 pub use params::{Parameters, Span};

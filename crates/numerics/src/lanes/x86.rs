@@ -180,6 +180,11 @@ macro_rules! register {
                 }
             )?
             #[inline(always)]
+            fn prefetch(self, p: *const $element) {
+                // SAFETY: a prefetch is allowed at any address, and every x86-64 CPU has it.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(p.cast()) }
+            }
+            #[inline(always)]
             fn exponent(self) -> Self {
                 let big = ((1 as $bits) << $mantissa) as $element;
                 // SAFETY: see above.

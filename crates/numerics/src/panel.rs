@@ -1,0 +1,902 @@
+//! The three loops that fused sequence kernels are made of: [`multiply`], [`accumulate`] and [`map`].
+//!
+//! The key decision: **columns lie in panels of [`PANEL`], panels in segments of [`SEGMENT`]**, whatever the
+//! instruction set. A segment is one AVX-512 register of `f32`, or several smaller registers, so a matrix has
+//! one layout everywhere, a tile of a product reads contiguous memory, and sixteen units of a cell with all
+//! their gates lie side by side. A [`Matrix`] says where a matrix, or one matrix a time step, lies in a slice;
+//! its making checks the bounds, once for a whole sequence.
+//!
+//! The loops stay on the calling thread. [`Rows`] splits a matrix between threads by its rows.
+//!
+//! Orders, which the shapes alone decide: an element of [`multiply`] is one chain of fused multiply-adds over
+//! the operands in turn and each one's k upwards; [`accumulate`] adds one such chain from 0 to what is there.
+
+use crate::isa::{self, Cpu, Kernel, MAX_WIDTH};
+use crate::lanes::{Float, Lanes};
+use crate::real::Pointwise;
+use ndarray::{ArrayView2, ArrayViewMut2};
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::ops::Range;
+
+/// Columns that lie together: the widest register.
+pub const SEGMENT: usize = MAX_WIDTH;
+/// Segments in a panel.
+const SEGMENTS: usize = 4;
+/// Columns of a panel.
+pub const PANEL: usize = SEGMENTS * SEGMENT;
+/// Rows of the largest tile of a product.
+const TILE_ROWS: usize = 6;
+/// The length of a block of k in [`multiply`]: a block of a panel takes 64 KiB in `f32`.
+const DEPTH: usize = 256;
+/// The size of the operands from which on the next block of a panel is fetched ahead: below, they stay in the
+/// second-level cache by themselves.
+const FETCH_BYTES: usize = 768 << 10;
+
+/// Where the elements of a matrix, or of one matrix a step, lie in a slice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layout {
+    steps: usize,
+    rows: usize,
+    columns: usize,
+    /// From one step to the next.
+    step: usize,
+    /// From one row to the next.
+    row: usize,
+    /// From one panel to the next; within a panel columns are contiguous.
+    panel: usize,
+}
+
+impl Layout {
+    /// Row after row, as in C and in PyTorch: (steps, rows, columns).
+    pub fn row_major(steps: usize, rows: usize, columns: usize) -> Layout {
+        Layout::spaced(steps, rows, columns, columns)
+    }
+    /// Row after row, `row` ≥ `columns` elements apart.
+    pub fn spaced(steps: usize, rows: usize, columns: usize, row: usize) -> Layout {
+        assert!(row >= columns, "rows of {columns} columns lie {row} apart");
+        Layout { steps, rows, columns, step: rows * row, row, panel: PANEL }
+    }
+    /// In each step panel after panel; `columns` is rounded up to whole segments, memory to whole panels.
+    pub fn panels(steps: usize, rows: usize, columns: usize) -> Layout {
+        let panel = rows * PANEL;
+        let step = columns.div_ceil(PANEL) * panel;
+        Layout { steps, rows, columns: columns.next_multiple_of(SEGMENT), step, row: PANEL, panel }
+    }
+    /// Panel after panel, in each step after step: the rows of all steps are one column of rows.
+    pub fn panels_of_steps(steps: usize, rows: usize, columns: usize) -> Layout {
+        let (step, panel) = (rows * PANEL, steps * rows * PANEL);
+        Layout { steps, rows, columns: columns.next_multiple_of(SEGMENT), step, row: PANEL, panel }
+    }
+    /// The length of the slice that holds it.
+    pub fn len(&self) -> usize {
+        if self.is_empty() {
+            return 0;
+        }
+        let last = (self.columns - 1) / PANEL * self.panel + (self.columns - 1) % PANEL;
+        (self.steps - 1) * self.step + (self.rows - 1) * self.row + last + 1
+    }
+    /// Whether it has no element.
+    pub fn is_empty(&self) -> bool {
+        self.steps == 0 || self.rows == 0 || self.columns == 0
+    }
+    #[track_caller]
+    fn check(&self, len: usize) {
+        assert!(len >= self.len(), "a matrix {self:?} takes {} elements, the slice has {len}", self.len());
+    }
+}
+
+/// A matrix that the loops of this module read or write: a view, with no thought for aliasing.
+///
+/// Like a slice of [`Cell`]s it may be copied freely, read and written through any copy, but not given to
+/// another thread. Where it was made with [`read`](Matrix::read), writing to it panics.
+#[derive(Debug)]
+pub struct Matrix<'a, T> {
+    first: *mut T,
+    layout: Layout,
+    writable: bool,
+    life: PhantomData<&'a [Cell<T>]>,
+}
+
+impl<T> Clone for Matrix<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Matrix<'_, T> {}
+
+impl<'a, T: Copy> Matrix<'a, T> {
+    /// A matrix to read.
+    ///
+    /// # Panics
+    /// If the slice is too short for the layout; so do the others that make one.
+    #[track_caller]
+    pub fn read(x: &'a [T], layout: Layout) -> Self {
+        layout.check(x.len());
+        Matrix { first: x.as_ptr().cast_mut(), layout, writable: false, life: PhantomData }
+    }
+    /// A matrix to read and write.
+    #[track_caller]
+    pub fn write(x: &'a mut [T], layout: Layout) -> Self {
+        layout.check(x.len());
+        Matrix { first: x.as_mut_ptr(), layout, writable: true, life: PhantomData }
+    }
+    /// An array (steps · rows, columns) whose rows are contiguous, to read.
+    #[track_caller]
+    pub fn of(x: ArrayView2<'a, T>, steps: usize) -> Self {
+        let layout = layout_of(x.dim(), x.strides(), steps);
+        Matrix { first: x.as_ptr().cast_mut(), layout, writable: false, life: PhantomData }
+    }
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.layout.rows
+    }
+    /// The number of columns.
+    pub fn columns(&self) -> usize {
+        self.layout.columns
+    }
+    /// The matrix of step `t`.
+    #[track_caller]
+    pub fn at(self, t: usize) -> Self {
+        assert!(t < self.layout.steps, "step {t} of {}", self.layout.steps);
+        let first = self.first.wrapping_add(t * self.layout.step);
+        Matrix { first, layout: Layout { steps: 1, ..self.layout }, ..self }
+    }
+    /// Some of the rows.
+    #[track_caller]
+    pub fn of_rows(self, rows: Range<usize>) -> Self {
+        assert!(rows.start < rows.end && rows.end <= self.layout.rows, "rows {rows:?} of {}", self.layout.rows);
+        let first = self.first.wrapping_add(rows.start * self.layout.row);
+        Matrix { first, layout: Layout { rows: rows.len(), ..self.layout }, ..self }
+    }
+    /// Some of the columns, from the beginning of a panel.
+    #[track_caller]
+    pub fn of_columns(self, columns: Range<usize>) -> Self {
+        let whole = columns.start.is_multiple_of(PANEL);
+        assert!(whole && columns.start < columns.end && columns.end <= self.layout.columns, "{columns:?}");
+        let first = self.first.wrapping_add(columns.start / PANEL * self.layout.panel);
+        Matrix { first, layout: Layout { columns: columns.len(), ..self.layout }, ..self }
+    }
+    /// The first `steps` steps of [`Layout::panels_of_steps`] as one matrix, their rows one below the other.
+    #[track_caller]
+    pub fn of_steps(self, steps: usize) -> Self {
+        let Layout { rows, row, step, .. } = self.layout;
+        assert!(steps <= self.layout.steps && step == rows * row, "the rows of {steps} steps follow one another");
+        Matrix { layout: Layout { steps: 1, rows: steps * rows, ..self.layout }, ..self }
+    }
+    /// Copies the elements of `from`, a matrix of the same steps and rows, in the columns that both have.
+    #[track_caller]
+    pub fn copy(self, from: Matrix<'_, T>) {
+        let (to, of) = (self.layout, from.layout);
+        assert!(to.steps == of.steps && to.rows == of.rows && self.writable, "copy: {of:?} to {to:?}");
+        let columns = to.columns.min(of.columns);
+        for t in 0..to.steps {
+            for r in 0..to.rows {
+                for c in (0..columns).step_by(PANEL) {
+                    let n = PANEL.min(columns - c);
+                    #[allow(unsafe_code)]
+                    // SAFETY: both matrices have these n elements, which lie in one panel; they may be the same.
+                    unsafe {
+                        std::ptr::copy(from.element(t, r, c), self.element(t, r, c), n)
+                    }
+                }
+            }
+        }
+    }
+    /// Adds the elements of `from`, a matrix of the same steps and rows, in the columns that both have.
+    #[track_caller]
+    pub fn add(self, from: Matrix<'_, T>)
+    where
+        T: Float,
+    {
+        let (to, of) = (self.layout, from.layout);
+        assert!(to.steps == of.steps && to.rows == of.rows && self.writable, "add: {of:?} to {to:?}");
+        for t in 0..to.steps {
+            for r in 0..to.rows {
+                for c in 0..to.columns.min(of.columns) {
+                    #[allow(unsafe_code)]
+                    // SAFETY: both matrices have the element, and this one may be written.
+                    unsafe {
+                        *self.element(t, r, c) += *from.element(t, r, c)
+                    }
+                }
+            }
+        }
+    }
+    /// Fills rows and columns of all steps with `value`.
+    #[track_caller]
+    pub fn fill(self, value: T) {
+        assert!(self.writable, "fill: the matrix is for reading");
+        for t in 0..self.layout.steps {
+            for r in 0..self.layout.rows {
+                for c in 0..self.layout.columns {
+                    #[allow(unsafe_code)]
+                    // SAFETY: it is an element of the matrix, which may be written.
+                    unsafe {
+                        *self.element(t, r, c) = value
+                    }
+                }
+            }
+        }
+    }
+    #[inline(always)]
+    fn element(&self, t: usize, r: usize, c: usize) -> *mut T {
+        let Layout { step, row, panel, .. } = self.layout;
+        self.first.wrapping_add(t * step + r * row + c / PANEL * panel + c % PANEL)
+    }
+    /// The number of segments, the last of which may be shorter.
+    #[inline(always)]
+    fn segments(&self) -> usize {
+        self.layout.columns.div_ceil(SEGMENT)
+    }
+}
+
+/// The same matrix, for one thread alone, to be split between several by its rows.
+#[derive(Debug)]
+pub struct Rows<'a, T> {
+    first: *mut T,
+    layout: Layout,
+    life: PhantomData<&'a mut [T]>,
+}
+
+#[allow(unsafe_code)]
+// SAFETY: whoever has it is alone with its rows, as with a mutable slice.
+unsafe impl<T: Send> Send for Rows<'_, T> {}
+
+impl<'a, T: Copy> Rows<'a, T> {
+    /// All rows.
+    ///
+    /// # Panics
+    /// If the slice is too short for the layout.
+    #[track_caller]
+    pub fn new(x: &'a mut [T], layout: Layout) -> Self {
+        layout.check(x.len());
+        Rows { first: x.as_mut_ptr(), layout, life: PhantomData }
+    }
+    /// All rows of an array (steps · rows, columns) whose rows are contiguous.
+    #[track_caller]
+    pub fn of(mut x: ArrayViewMut2<'a, T>, steps: usize) -> Self {
+        let layout = layout_of(x.dim(), x.strides(), steps);
+        Rows { first: x.as_mut_ptr(), layout, life: PhantomData }
+    }
+    /// The rows before `row`, and those from it on; either may be none.
+    #[track_caller]
+    pub fn split(self, row: usize) -> (Self, Self) {
+        assert!(row <= self.layout.rows, "row {row} of {}", self.layout.rows);
+        let rest = self.first.wrapping_add(row * self.layout.row);
+        let part = |first, rows| Rows { first, layout: Layout { rows, ..self.layout }, life: PhantomData };
+        (part(self.first, row), part(rest, self.layout.rows - row))
+    }
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.layout.rows
+    }
+    /// The same rows, for a while.
+    pub fn reborrow(&mut self) -> Rows<'_, T> {
+        Rows { first: self.first, layout: self.layout, life: PhantomData }
+    }
+    /// As a matrix to read and write.
+    pub fn matrix(&mut self) -> Matrix<'_, T> {
+        Matrix { first: self.first, layout: self.layout, writable: true, life: PhantomData }
+    }
+}
+
+#[track_caller]
+fn layout_of((rows, columns): (usize, usize), strides: &[isize], steps: usize) -> Layout {
+    assert!(steps > 0 && rows.is_multiple_of(steps), "{rows} rows are no whole number of {steps} steps");
+    let row = if rows > 1 { strides[0] } else { columns as isize };
+    let contiguous = columns < 2 || strides[1] == 1;
+    assert!(contiguous && row >= columns as isize, "the rows of the array are not contiguous: {strides:?}");
+    Layout::spaced(steps, rows / steps, columns, row as usize)
+}
+
+/// What the chains of [`multiply`] start at.
+#[derive(Clone, Copy, Debug)]
+pub enum Start<'a, T> {
+    /// 0.
+    Zero,
+    /// A number for each column, such as a bias; at least as many as there are, in whole segments.
+    Row(&'a [T]),
+    /// What `c` holds.
+    Held,
+}
+
+/// One product of [`multiply`]: a (m, k) times b (k, n).
+#[derive(Clone, Copy, Debug)]
+pub struct Operand<'a, T> {
+    /// (m, k).
+    pub a: Matrix<'a, T>,
+    /// (k, n), k or more rows, in panels.
+    pub b: Matrix<'a, T>,
+}
+
+/// `c = start + Σ a·b` over the operands.
+///
+/// Shapes: `c` (m, n), each `a` (m, k) and `b` (≥ k, ≥ n in whole segments), with a k of its own each.
+///
+/// # Panics
+/// If the shapes don't fit, or `c` is for reading.
+#[track_caller]
+pub fn multiply<T: Float>(start: Start<'_, T>, operands: &[Operand<'_, T>], c: Matrix<'_, T>) {
+    let n = c.segments() * SEGMENT;
+    for Operand { a, b } in operands {
+        let fits = a.rows() == c.rows() && b.rows() >= a.columns() && b.columns() >= n;
+        assert!(fits, "multiply: {:?} by {:?} to {:?}", a.layout, b.layout, c.layout);
+        assert!(b.layout.row >= PANEL.min(n), "multiply: b is not in panels");
+    }
+    if let Start::Row(row) = start {
+        assert!(row.len() >= n, "multiply: a row of {} for {n} columns", row.len());
+    }
+    assert!(c.writable, "multiply: c is for reading");
+    isa::run(Multiply { start, operands, c });
+}
+
+/// The rows of `a` and `b` multiplied and added up, over all of them: `c += aᵀ·b`.
+///
+/// Shapes: `a` (k, m), `b` (k, n) in panels, `c` (m, n) in panels.
+///
+/// # Panics
+/// If the shapes don't fit, or `c` is for reading.
+#[track_caller]
+pub fn accumulate<T: Float>(a: &Columns<'_, T>, b: Matrix<'_, T>, c: Matrix<'_, T>) {
+    assert!(b.rows() == a.rows && c.rows() == a.columns, "accumulate: {:?} to {:?}", b.layout, c.layout);
+    let whole = b.columns() == c.columns() && c.columns().is_multiple_of(SEGMENT);
+    assert!(whole && b.layout.row == PANEL && c.writable, "accumulate: {:?} to {:?}", b.layout, c.layout);
+    isa::run(Accumulate { a, b, c });
+}
+
+/// A matrix (rows, columns) laid out for [`accumulate`]: by groups of columns, each group row by row.
+#[derive(Debug)]
+pub struct Columns<'a, T> {
+    values: &'a mut [T],
+    rows: usize,
+    columns: usize,
+}
+
+impl<'a, T: Float> Columns<'a, T> {
+    /// How much room it takes.
+    pub fn len_of(rows: usize, columns: usize) -> usize {
+        rows * columns.next_multiple_of(TILE_ROWS)
+    }
+    /// A matrix to be filled with [`put`](Self::put), in the given room.
+    #[track_caller]
+    pub fn new(room: &'a mut [T], rows: usize, columns: usize) -> Self {
+        Columns { values: &mut room[..Columns::<T>::len_of(rows, columns)], rows, columns }
+    }
+    /// Copies a matrix to where its first element is (`row`, `column`).
+    #[track_caller]
+    pub fn put(&mut self, row: usize, column: usize, from: Matrix<'_, T>) {
+        let (rows, columns) = (from.rows(), from.columns());
+        assert!(row + rows <= self.rows && column + columns <= self.columns, "put: {:?}", from.layout);
+        isa::run(Put { to: self, row, column, from });
+    }
+    /// Fills a column.
+    #[track_caller]
+    pub fn fill(&mut self, column: usize, value: T) {
+        assert!(column < self.columns, "column {column} of {}", self.columns);
+        let group = column / TILE_ROWS * self.rows * TILE_ROWS;
+        let rows = self.values[group..group + self.rows * TILE_ROWS].chunks_exact_mut(TILE_ROWS);
+        rows.for_each(|row| row[column % TILE_ROWS] = value);
+    }
+}
+
+/// Part of the columns of a matrix that [`map`] reads or writes: the segments `first`, `first + every`, …
+#[derive(Clone, Copy, Debug)]
+pub struct Segments<'a, T> {
+    /// The matrix. If it has one row, that is every row's.
+    pub matrix: Matrix<'a, T>,
+    /// The segment that belongs to the first block.
+    pub first: usize,
+    /// From a block's segment to the next block's; 0 if all share one.
+    pub every: usize,
+}
+
+/// `y = p(x)` element by element, over `rows` rows and the blocks of [`SEGMENT`] units in `blocks`.
+///
+/// Sources and targets may be the same segments: what is read of an element is read before it is written.
+/// Numbers whose absolute value is below `floor` are written as 0.
+///
+/// # Panics
+/// If a segment is not in its matrix, or a target is for reading.
+#[track_caller]
+pub fn map<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
+    p: &P,
+    rows: usize,
+    blocks: Range<usize>,
+    x: [Segments<'_, T>; N],
+    y: [Segments<'_, T>; M],
+    floor: T,
+) {
+    if blocks.is_empty() || rows == 0 {
+        return;
+    }
+    for s in x.iter().chain(&y) {
+        let last = s.first + (blocks.end - 1) * s.every;
+        let tall = s.matrix.rows();
+        assert!(last < s.matrix.segments() && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
+    }
+    assert!(y.iter().all(|s| s.matrix.writable), "map: a target is for reading");
+    isa::run(Map { p, rows, blocks, x, y, floor });
+}
+
+struct Map<'a, T, P, const N: usize, const M: usize> {
+    p: &'a P,
+    rows: usize,
+    blocks: Range<usize>,
+    x: [Segments<'a, T>; N],
+    y: [Segments<'a, T>; M],
+    floor: T,
+}
+
+impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize> Kernel<T> for Map<'_, T, P, N, M> {
+    type Output = ();
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run<L: Lanes<Element = T>>(self, cpu: Cpu<L>) {
+        // Of each matrix: where the block begins, and the distance of its rows.
+        let mut x = [(std::ptr::null_mut::<T>(), 0); N];
+        let mut y = [(std::ptr::null_mut::<T>(), 0); M];
+        let floor = cpu.splat(self.floor);
+        for block in self.blocks {
+            let mut width = SEGMENT;
+            let mut place = |s: &Segments<'_, T>| {
+                let column = (s.first + block * s.every) * SEGMENT;
+                width = width.min(s.matrix.columns() - column);
+                (s.matrix.element(0, 0, column), if s.matrix.rows() == 1 { 0 } else { s.matrix.layout.row })
+            };
+            for i in 0..N {
+                x[i] = place(&self.x[i]);
+            }
+            for i in 0..M {
+                y[i] = place(&self.y[i]);
+            }
+            // SAFETY: `map` has checked that the block's segments and all rows are in the matrices, of whose
+            // columns `width` are left; the `Cpu` proves the registers.
+            unsafe {
+                if width == SEGMENT {
+                    for r in 0..self.rows {
+                        for v in (0..SEGMENT).step_by(L::WIDTH) {
+                            along::<L, P, N, M>(self.p, &x, &y, r, v, floor);
+                        }
+                    }
+                } else {
+                    // Through whole segments of our own.
+                    let (mut whole_x, mut whole_y) = ([[T::ZERO; SEGMENT]; N], [[T::ZERO; SEGMENT]; M]);
+                    for r in 0..self.rows {
+                        for (whole, (from, row)) in whole_x.iter_mut().zip(x) {
+                            from.wrapping_add(r * row).copy_to_nonoverlapping(whole.as_mut_ptr(), width);
+                        }
+                        let mut from = [(std::ptr::null_mut::<T>(), 0); N];
+                        let mut to = [(std::ptr::null_mut::<T>(), 0); M];
+                        for i in 0..N {
+                            from[i] = (whole_x[i].as_mut_ptr(), 0);
+                        }
+                        for i in 0..M {
+                            to[i] = (whole_y[i].as_mut_ptr(), 0);
+                        }
+                        for v in (0..SEGMENT).step_by(L::WIDTH) {
+                            along::<L, P, N, M>(self.p, &from, &to, 0, v, floor);
+                        }
+                        for (whole, (to, row)) in whole_y.iter().zip(y) {
+                            to.wrapping_add(r * row).copy_from_nonoverlapping(whole.as_ptr(), width);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One register of [`map`].
+///
+/// # Safety
+/// All of `x` can be read, all of `y` written, at row r for a register from v on; the CPU has it.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn along<L: Lanes, P: Pointwise<N, M>, const N: usize, const M: usize>(
+    p: &P,
+    x: &[(*mut L::Element, usize); N],
+    y: &[(*mut L::Element, usize); M],
+    r: usize,
+    v: usize,
+    floor: L,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = floor.fill(L::Element::ZERO);
+        let mut values = [zero; N];
+        for i in 0..N {
+            values[i] = L::load(x[i].0.wrapping_add(r * x[i].1 + v));
+        }
+        let values = p.apply(values);
+        for i in 0..M {
+            let small = values[i].abs().lt(floor);
+            L::pick(small, zero, values[i]).store(y[i].0.wrapping_add(r * y[i].1 + v));
+        }
+    }
+}
+
+struct Multiply<'a, T> {
+    start: Start<'a, T>,
+    operands: &'a [Operand<'a, T>],
+    c: Matrix<'a, T>,
+}
+
+/// Part of a chain: k rows of a panel of `b`, and the same columns of `a`, which lie in panels of their own.
+#[derive(Clone, Copy)]
+struct Piece<T> {
+    k: usize,
+    a: *const T,
+    a_row: usize,
+    a_panel: usize,
+    b: *const T,
+    b_row: usize,
+}
+
+/// How a tile's chains begin and end.
+#[derive(Clone, Copy, PartialEq)]
+enum Chain<T> {
+    FromZero,
+    /// From a number for each column.
+    FromRow(*const T),
+    FromHeld,
+    /// From zero, and the sum is added to what is held.
+    Added,
+}
+
+impl<T: Float> Kernel<T> for Multiply<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run<L: Lanes<Element = T>>(self, _: Cpu<L>) {
+        let Multiply { start, operands, c } = self;
+        let (m, segments) = (c.rows(), c.segments());
+        let size: usize = operands.iter().map(|o| o.a.columns() * c.columns() * size_of::<T>()).sum();
+        let fetch = size > FETCH_BYTES;
+        let nothing = Piece { k: 0, a: c.first, a_row: 0, a_panel: 0, b: c.first, b_row: 0 };
+        for first in (0..segments).step_by(SEGMENTS) {
+            let count = SEGMENTS.min(segments - first);
+            let column = first * SEGMENT;
+            let width = (count * SEGMENT).min(c.columns() - column);
+            let mut chain = match start {
+                Start::Zero => Chain::FromZero,
+                Start::Row(row) => Chain::FromRow(row[column..].as_ptr()),
+                Start::Held => Chain::FromHeld,
+            };
+            // The next piece begins at k of operand o.
+            let (mut o, mut k, mut begun) = (0, 0, false);
+            while o < operands.len() || !begun {
+                let mut pieces = [nothing; 2];
+                let mut depth = 0;
+                for piece in &mut pieces {
+                    // A second piece only if the whole pass stays in the cache.
+                    let Some(Operand { a, b }) = operands.get(o) else { break };
+                    let left = (a.columns() - k).min(DEPTH);
+                    if depth + left > DEPTH + SEGMENT && depth > 0 {
+                        break;
+                    }
+                    *piece = Piece {
+                        k: left,
+                        a: a.element(0, 0, k),
+                        a_row: a.layout.row,
+                        a_panel: a.layout.panel,
+                        b: b.element(0, k, column),
+                        b_row: b.layout.row,
+                    };
+                    depth += left;
+                    k += left;
+                    if k == a.columns() {
+                        (o, k) = (o + 1, 0);
+                    }
+                }
+                // What comes next: the same rows of the next panel.
+                let next = match operands.first() {
+                    Some(Operand { b, .. }) if fetch && first + SEGMENTS < segments => {
+                        pieces[0].b.wrapping_add(b.layout.panel)
+                    }
+                    _ => std::ptr::null(),
+                };
+                // SAFETY: `multiply` has checked that the pieces lie in their matrices for all m rows of `a`
+                // and `count` segments of `b`, and that `c` may be written; of its columns `width` are left.
+                unsafe {
+                    if width == count * SEGMENT {
+                        tiles::<L>(m, count, pieces, chain, c.element(0, 0, column), c.layout.row, next);
+                    } else {
+                        through_whole_tiles::<L>(m, count, pieces, chain, c.element(0, 0, column), c.layout.row, width);
+                    }
+                }
+                chain = Chain::FromHeld;
+                begun = true;
+            }
+        }
+    }
+}
+
+/// [`tiles`] for a last panel whose rows end within a segment: computes in room of its own and copies.
+///
+/// # Safety
+/// As for [`tiles`], but only `width` columns of `c` are there.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn through_whole_tiles<L: Lanes>(
+    m: usize,
+    segments: usize,
+    pieces: [Piece<L::Element>; 2],
+    chain: Chain<L::Element>,
+    c: *mut L::Element,
+    c_row: usize,
+    width: usize,
+) {
+    let mut room = [L::Element::ZERO; TILE_ROWS * PANEL];
+    for i in (0..m).step_by(TILE_ROWS) {
+        let rows = TILE_ROWS.min(m - i);
+        let pieces = pieces.map(|p| Piece { a: p.a.wrapping_add(i * p.a_row), ..p });
+        // SAFETY: the caller's promise; the room holds the tile.
+        unsafe {
+            for r in 0..rows {
+                c.wrapping_add((i + r) * c_row).copy_to_nonoverlapping(room[r * PANEL..].as_mut_ptr(), width);
+            }
+            tiles::<L>(rows, segments, pieces, chain, room.as_mut_ptr(), PANEL, std::ptr::null());
+            for r in 0..rows {
+                c.wrapping_add((i + r) * c_row).copy_from_nonoverlapping(room[r * PANEL..].as_ptr(), width);
+            }
+        }
+    }
+}
+
+/// How many registers a row of a tile gets: six rows of four leave eight of AVX-512's 32 for the operands,
+/// six rows of two leave four of the 16 that others have.
+#[inline(always)]
+const fn tile_registers<L: Lanes>() -> usize {
+    if size_of::<L>() == 64 { 4 } else { 2 }
+}
+
+/// All m rows of one panel of `c`, `segments` segments wide.
+///
+/// # Safety
+/// The pieces can be read in m rows of `a` and in `segments` segments of each row of `b`; `c` can be read
+/// and written in m rows of as many segments, `c_row` apart. The CPU has the registers.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn tiles<L: Lanes>(
+    m: usize,
+    segments: usize,
+    pieces: [Piece<L::Element>; 2],
+    chain: Chain<L::Element>,
+    c: *mut L::Element,
+    c_row: usize,
+    next: *const L::Element,
+) {
+    let registers = segments * (SEGMENT / L::WIDTH);
+    let count = m.div_ceil(TILE_ROWS);
+    let (rows, longer) = (m / count, m % count);
+    let depth = pieces[0].k;
+    let mut i = 0;
+    for t in 0..count {
+        let rows = rows + usize::from(t < longer);
+        let mut v = 0;
+        while v < registers {
+            let wide = tile_registers::<L>().min(registers - v);
+            let at = v * L::WIDTH;
+            let pieces = pieces.map(|p| Piece { a: p.a.wrapping_add(i * p.a_row), b: p.b.wrapping_add(at), ..p });
+            let chain = match chain {
+                Chain::FromRow(row) => Chain::FromRow(row.wrapping_add(at)),
+                other => other,
+            };
+            // Each tile fetches a part of what comes next, a cache line for each k.
+            let line = 64 / size_of::<L::Element>();
+            let fetch = if next.is_null() || t >= SEGMENTS || v > 0 {
+                Fetch { at: c, step: 0 }
+            } else {
+                Fetch { at: next.wrapping_add(t * depth * line), step: line }
+            };
+            // SAFETY: the caller's promise; the tile's rows and registers are among the panel's.
+            unsafe { tile_of::<L, false>(rows, wide, pieces, chain, c.wrapping_add(i * c_row + at), c_row, fetch) };
+            v += wide;
+        }
+        i += rows;
+    }
+}
+
+/// What a tile fetches into the cache beside its work: a line for each k.
+#[derive(Clone, Copy)]
+struct Fetch<T> {
+    at: *const T,
+    step: usize,
+}
+
+/// [`tile`] of a size known only at run time.
+///
+/// # Safety
+/// As for [`tile`].
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn tile_of<L: Lanes, const GROUPED: bool>(
+    rows: usize,
+    registers: usize,
+    pieces: [Piece<L::Element>; 2],
+    chain: Chain<L::Element>,
+    c: *mut L::Element,
+    c_row: usize,
+    fetch: Fetch<L::Element>,
+) {
+    macro_rules! sizes {
+        ($($rows:literal x $registers:literal)*) => {
+            match (rows, registers) {
+                $(
+                    // SAFETY: the caller's promise.
+                    ($rows, $registers) if $registers <= tile_registers::<L>() => unsafe {
+                        tile::<L, $rows, $registers, GROUPED>(pieces, chain, c, c_row, fetch)
+                    },
+                )*
+                _ => unreachable!("no tile has {rows} rows of {registers} registers"),
+            }
+        };
+    }
+    sizes! {
+        1 x 1  2 x 1  3 x 1  4 x 1  5 x 1  6 x 1
+        1 x 2  2 x 2  3 x 2  4 x 2  5 x 2  6 x 2
+        1 x 3  2 x 3  3 x 3  4 x 3  5 x 3  6 x 3
+        1 x 4  2 x 4  3 x 4  4 x 4  5 x 4  6 x 4
+    }
+}
+
+/// The chains of a tile of `c`, in registers. `GROUPED`: the columns of `a` are those of [`Columns`].
+///
+/// # Safety
+/// The pieces can be read in `ROWS` rows of `a` and `REGISTERS` registers of each row of `b`, `c` read and
+/// written in as many rows and registers. The CPU has the registers.
+#[inline(always)]
+#[allow(unsafe_code)]
+unsafe fn tile<L: Lanes, const ROWS: usize, const REGISTERS: usize, const GROUPED: bool>(
+    pieces: [Piece<L::Element>; 2],
+    chain: Chain<L::Element>,
+    c: *mut L::Element,
+    c_row: usize,
+    fetch: Fetch<L::Element>,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = L::splat(L::Element::ZERO);
+        let mut sum = [[zero; REGISTERS]; ROWS];
+        match chain {
+            Chain::FromZero | Chain::Added => {}
+            Chain::FromRow(from) => {
+                for r in 0..ROWS {
+                    for v in 0..REGISTERS {
+                        sum[r][v] = L::load(from.wrapping_add(v * L::WIDTH));
+                    }
+                }
+            }
+            Chain::FromHeld => {
+                for r in 0..ROWS {
+                    for v in 0..REGISTERS {
+                        sum[r][v] = L::load(c.wrapping_add(r * c_row + v * L::WIDTH));
+                    }
+                }
+            }
+        }
+        let mut fetch = fetch;
+        for Piece { k, a, a_row, a_panel, b, b_row } in pieces {
+            let (mut a, mut b, mut left) = (a, b, k);
+            while left > 0 {
+                // Columns of `a` are contiguous within a panel only. A piece begins at that of a panel.
+                let k = if GROUPED { left } else { left.min(PANEL) };
+                let mut x = a;
+                for _ in 0..k {
+                    zero.prefetch(fetch.at);
+                    fetch.at = fetch.at.wrapping_add(fetch.step);
+                    let mut y = [zero; REGISTERS];
+                    for v in 0..REGISTERS {
+                        y[v] = L::load(b.wrapping_add(v * L::WIDTH));
+                    }
+                    for r in 0..ROWS {
+                        let x = zero.fill(*x.wrapping_add(if GROUPED { r } else { r * a_row }));
+                        for v in 0..REGISTERS {
+                            sum[r][v] = x.mul_add(y[v], sum[r][v]);
+                        }
+                    }
+                    x = x.wrapping_add(if GROUPED { TILE_ROWS } else { 1 });
+                    b = b.wrapping_add(b_row);
+                }
+                a = a.wrapping_add(a_panel);
+                left -= k;
+            }
+        }
+        for r in 0..ROWS {
+            for v in 0..REGISTERS {
+                let at = c.wrapping_add(r * c_row + v * L::WIDTH);
+                let added = if let Chain::Added = chain { L::load(at) + sum[r][v] } else { sum[r][v] };
+                added.store(at);
+            }
+        }
+    }
+}
+
+struct Accumulate<'a, T> {
+    a: &'a Columns<'a, T>,
+    b: Matrix<'a, T>,
+    c: Matrix<'a, T>,
+}
+
+impl<T: Float> Kernel<T> for Accumulate<'_, T> {
+    type Output = ();
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run<L: Lanes<Element = T>>(self, _: Cpu<L>) {
+        let Accumulate { a, b, c } = self;
+        let (k, m, segments) = (a.rows, a.columns, c.segments());
+        let nothing = Piece { k: 0, a: c.first, a_row: 0, a_panel: 0, b: c.first, b_row: 0 };
+        for first in (0..segments).step_by(SEGMENTS) {
+            let registers = SEGMENTS.min(segments - first) * (SEGMENT / L::WIDTH);
+            let column = first * SEGMENT;
+            let next = if first + SEGMENTS < segments { first + SEGMENTS } else { first };
+            for i in (0..m).step_by(TILE_ROWS) {
+                let rows = TILE_ROWS.min(m - i);
+                let mut v = 0;
+                while v < registers {
+                    let wide = tile_registers::<L>().min(registers - v);
+                    let at = v * L::WIDTH;
+                    let piece = Piece {
+                        k,
+                        a: a.values[i * k..].as_ptr(),
+                        a_row: 1,
+                        a_panel: 0,
+                        b: b.element(0, 0, column).wrapping_add(at),
+                        b_row: PANEL,
+                    };
+                    let line = 64 / size_of::<T>();
+                    let fetch = if v > 0 || i >= SEGMENTS * TILE_ROWS {
+                        Fetch { at: b.first.cast_const(), step: 0 }
+                    } else {
+                        let next = b.element(0, 0, next * SEGMENT).wrapping_add(i / TILE_ROWS * k * line);
+                        Fetch { at: next.cast_const(), step: line }
+                    };
+                    let c_row = c.layout.row;
+                    let c = c.element(0, i, column).wrapping_add(at);
+                    // SAFETY: `accumulate` has checked that `a` and `b` have k rows, that `c` has m, and that
+                    // their columns are the same; the last group of columns of `a` is padded.
+                    unsafe { tile_of::<L, true>(rows, wide, [piece, nothing], Chain::Added, c, c_row, fetch) };
+                    v += wide;
+                }
+            }
+        }
+    }
+}
+
+struct Put<'a, 'b, T> {
+    to: &'a mut Columns<'b, T>,
+    row: usize,
+    column: usize,
+    from: Matrix<'a, T>,
+}
+
+impl<T: Float> Kernel<T> for Put<'_, '_, T> {
+    type Output = ();
+    #[inline(always)]
+    #[allow(unsafe_code)]
+    fn run<L: Lanes<Element = T>>(self, _: Cpu<L>) {
+        let Put { to, row, column, from } = self;
+        let (rows, columns) = (from.rows(), from.columns());
+        let mut c = 0;
+        while c < columns {
+            // What lies in one group of columns there and in one panel here.
+            let lane = (column + c) % TILE_ROWS;
+            let n = (TILE_ROWS - lane).min(columns - c).min(PANEL - c % PANEL);
+            let start = (column + c) / TILE_ROWS * to.rows * TILE_ROWS + row * TILE_ROWS;
+            let to = &mut to.values[start..start + rows * TILE_ROWS];
+            for (r, to) in to.chunks_exact_mut(TILE_ROWS).enumerate() {
+                let x = from.element(0, r, c);
+                // SAFETY: `from` has the n columns, which lie in one panel, in each of its rows.
+                unsafe {
+                    if n == TILE_ROWS {
+                        x.copy_to_nonoverlapping(to.as_mut_ptr(), TILE_ROWS);
+                    } else {
+                        x.copy_to_nonoverlapping(to[lane..lane + n].as_mut_ptr(), n);
+                    }
+                }
+            }
+            c += n;
+        }
+    }
+}
