@@ -34,7 +34,7 @@ fn say<'t, T: Scalar>(
     let tape = parameters.tape();
     let x = tape.constant_with(PIXELS * rows.len(), 1, write);
     let batch = rows.len();
-    network.apply(parameters, x, batch, |_, s| states.push(s.h))
+    network.unroll(parameters, x, batch, |_, s| states.push(s.h))
 }
 
 /// Its cross-entropy.

@@ -31,7 +31,11 @@ pub(crate) enum Op<T> {
     LogSoftmax(Matrix),
     /// The inputs one below the other.
     Stack(Range<usize>),
-    Custom { op: Rc<dyn CustomOp<T>>, inputs: Range<usize>, room: Range<usize> },
+    Custom {
+        op: Rc<dyn CustomOp<T>>,
+        inputs: Range<usize>,
+        room: Range<usize>,
+    },
 }
 
 /// A function of one number that the tape knows.

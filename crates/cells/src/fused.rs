@@ -113,7 +113,11 @@ pub(crate) fn every<T>(matrix: Matrix<'_, T>) -> Segments<'_, T> {
 impl<'a, T: Float> Forward<'a, T> {
     /// Gate number `gate` of the group.
     pub(crate) fn gate(&self, group: usize, gate: usize) -> Segments<'a, T> {
-        Segments { matrix: self.sums[group], first: gate, every: self.groups[group].gates.1 }
+        Segments {
+            matrix: self.sums[group],
+            first: gate,
+            every: self.groups[group].gates.1,
+        }
     }
     pub(crate) fn peephole(&self, i: usize, of: usize) -> Segments<'a, T> {
         Segments { matrix: self.peepholes, first: i, every: of }
@@ -131,13 +135,17 @@ impl<'a, T: Float> Forward<'a, T> {
         x: [Segments<'_, T>; N],
         y: [Segments<'_, T>; M],
     ) {
-        panel::map(p, self.rows, self.blocks.clone(), x, y, T::ZERO);
+        panel::map(p, self.rows, self.blocks.clone(), &x, &y, T::ZERO);
     }
 }
 
 impl<'a, T: Float> Backward<'a, T> {
     pub(crate) fn d_gate(&self, group: usize, gate: usize) -> Segments<'a, T> {
-        Segments { matrix: self.d_sums[group], first: gate, every: self.step.groups[group].gates.1 }
+        Segments {
+            matrix: self.d_sums[group],
+            first: gate,
+            every: self.step.groups[group].gates.1,
+        }
     }
     pub(crate) fn d_peephole(&self, i: usize, of: usize) -> Segments<'a, T> {
         Segments { matrix: self.d_peepholes, first: i, every: of }
@@ -149,6 +157,13 @@ impl<'a, T: Float> Backward<'a, T> {
         x: [Segments<'_, T>; N],
         y: [Segments<'_, T>; M],
     ) {
-        panel::map(p, self.step.rows, self.step.blocks.clone(), x, y, self.floor);
+        panel::map(
+            p,
+            self.step.rows,
+            self.step.blocks.clone(),
+            &x,
+            &y,
+            self.floor,
+        );
     }
 }

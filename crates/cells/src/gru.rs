@@ -126,12 +126,20 @@ pub(crate) struct FusedGru;
 
 impl<T: Float> Fused<T> for FusedGru {
     fn groups(&self) -> &[Group] {
-        const RZ: Group =
-            Group { gates: (0, 2), input: true, state: Some(Of::H), saved: true };
+        const RZ: Group = Group {
+            gates: (0, 2),
+            input: true,
+            state: Some(Of::H),
+            saved: true,
+        };
         const X_N: Group =
             Group { gates: (2, 1), input: true, state: None, saved: true };
-        const H_N: Group =
-            Group { gates: (2, 1), input: false, state: Some(Of::H), saved: true };
+        const H_N: Group = Group {
+            gates: (2, 1),
+            input: false,
+            state: Some(Of::H),
+            saved: true,
+        };
         &[RZ, X_N, H_N]
     }
     fn reads_h(&self) -> bool {
@@ -149,8 +157,7 @@ impl<T: Float> Fused<T> for FusedGru {
     fn backward(&self, _: usize, u: &Backward<'_, T>) {
         let (r, z) = (u.step.gate(0, 0), u.step.gate(0, 1));
         let (n, h_n) = (u.step.gate(1, 0), u.step.gate(2, 0));
-        let [h_prev, d_h, carry] =
-            [u.step.h_prev, u.d_h, u.carry].map(every);
+        let [h_prev, d_h, carry] = [u.step.h_prev, u.d_h, u.carry].map(every);
         u.map(
             &GruBackward,
             [r, z, n, h_n, h_prev, d_h, carry],
@@ -171,8 +178,12 @@ pub(crate) struct FusedGruResetBefore;
 
 impl<T: Float> Fused<T> for FusedGruResetBefore {
     fn groups(&self) -> &[Group] {
-        const RZ: Group =
-            Group { gates: (0, 2), input: true, state: Some(Of::H), saved: true };
+        const RZ: Group = Group {
+            gates: (0, 2),
+            input: true,
+            state: Some(Of::H),
+            saved: true,
+        };
         const N: Group = Group {
             gates: (2, 1),
             input: true,

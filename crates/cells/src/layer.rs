@@ -1,6 +1,6 @@
 use crate::cell::{Cell, State, Weights};
-use crate::sequence::{self, SequenceRequest, SequenceStates};
 use crate::init::{Init, gate_bias};
+use crate::sequence::{self, SequenceRequest, SequenceStates};
 use longlag_autodiff::{Bound, Tape, Var};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Scalar};
@@ -81,7 +81,8 @@ impl Layer {
         let rows = self.cell.gates().len() * self.hidden;
         let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &self.names;
         let vectors = [self.cell.peepholes(), self.hidden];
-        let peephole = peephole.as_deref().map(|p| (p, vectors, start.peephole));
+        let peephole =
+            peephole.as_deref().map(|p| (p, vectors, start.peephole));
         let sums = [
             (&w_ih[..], [rows, self.input], start.input),
             (&w_hh[..], [rows, self.hidden], start.recurrent),

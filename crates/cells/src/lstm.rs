@@ -51,8 +51,7 @@ impl Pointwise<10, 7> for LstmBackward {
         let tanh_c = c.tanh();
         let d_h = h_given + h_carried;
         let d_o = d_h * tanh_c * o * o.one_minus();
-        let d_c =
-            c_given + c_carried + d_h * o * (tanh_c * tanh_c).one_minus();
+        let d_c = c_given + c_carried + d_h * o * (tanh_c * tanh_c).one_minus();
         let d_i = d_c * g * i * i.one_minus();
         let d_f = d_c * c_prev * f * f.one_minus();
         let d_g = d_c * i * (g * g).one_minus();
@@ -66,8 +65,12 @@ pub(crate) struct FusedLstm;
 
 impl<T: Float> Fused<T> for FusedLstm {
     fn groups(&self) -> &[Group] {
-        const SUMS: Group =
-            Group { gates: (0, 4), input: true, state: Some(Of::H), saved: true };
+        const SUMS: Group = Group {
+            gates: (0, 4),
+            input: true,
+            state: Some(Of::H),
+            saved: true,
+        };
         &[SUMS]
     }
     fn reads_h(&self) -> bool {

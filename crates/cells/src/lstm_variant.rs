@@ -281,8 +281,19 @@ impl<T: Float> Fused<T> for FusedVariant {
         u.map(
             &Back(self.parts),
             [
-                x(0), x(1), x(2), x(3), c, c_prev, d_h, carry, u.d_c_given, d_c,
-                p_i, p_f, p_o,
+                x(0),
+                x(1),
+                x(2),
+                x(3),
+                c,
+                c_prev,
+                d_h,
+                carry,
+                u.d_c_given,
+                d_c,
+                p_i,
+                p_f,
+                p_o,
             ],
             [y(0), y(1), y(2), y(3), d_c, d_h, u.d_c_whole],
         );

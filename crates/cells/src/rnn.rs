@@ -60,8 +60,12 @@ where
     Back<E>: Pointwise<3, 2>,
 {
     fn groups(&self) -> &[Group] {
-        const SUM: Group =
-            Group { gates: (0, 1), input: true, state: Some(Of::H), saved: false };
+        const SUM: Group = Group {
+            gates: (0, 1),
+            input: true,
+            state: Some(Of::H),
+            saved: false,
+        };
         &[SUM]
     }
     fn reads_h(&self) -> bool {

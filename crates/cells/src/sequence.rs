@@ -101,7 +101,10 @@ impl<T: Float> Lengths<'_, T> {
         assert!(count == batch, "{count} lengths for {batch} sequences");
         for b in 0..batch {
             let n = self.of(b, steps);
-            assert!((1..=steps).contains(&n), "sequence {b} has length {n}, not 1 to {steps}");
+            assert!(
+                (1..=steps).contains(&n),
+                "sequence {b} has length {n}, not 1 to {steps}"
+            );
         }
     }
 }
@@ -181,7 +184,11 @@ impl<T: Float> Sequence<T> {
     /// # Panics
     /// If a size is 0.
     #[track_caller]
-    pub fn new(cell: Cell, shape: SequenceShape, options: SequenceOptions) -> Self {
+    pub fn new(
+        cell: Cell,
+        shape: SequenceShape,
+        options: SequenceOptions,
+    ) -> Self {
         let plan = Plan::new(cell, shape, options);
         let mut room = Buffer::new();
         room.resize(plan.room(), T::ZERO);
@@ -224,7 +231,14 @@ impl<T: Float> Sequence<T> {
     ) {
         self.plan.check(inputs);
         let SequenceGradients { x, start } = d_inputs;
-        self.plan.backward(&mut self.room, inputs, h, gradients, x, start.is_some());
+        self.plan.backward(
+            &mut self.room,
+            inputs,
+            h,
+            gradients,
+            x,
+            start.is_some(),
+        );
         if let Some(start) = start {
             self.plan.start_h(&self.room, start.h);
             if let Some(c) = start.c {

@@ -274,8 +274,7 @@ impl Race<'_> {
                 let x = sequences(tape, self.train, rows);
                 let labels = rows.iter().map(|&i| self.train.labels[i]);
                 let target = one_hot(tape, labels, CLASSES);
-                let logits =
-                    network.apply(parameters, x, rows.len(), |_, _| {});
+                let logits = network.apply(parameters, x, rows.len());
                 cross_entropy(logits, target)
             },
             |step| {
@@ -314,8 +313,7 @@ impl Race<'_> {
         for rows in rows.chunks(60) {
             tape.reset();
             let x = sequences(&tape, self.test, rows);
-            let logits =
-                network.apply(&tape.bind(parameters), x, rows.len(), |_, _| {});
+            let logits = network.apply(&tape.bind(parameters), x, rows.len());
             let labels = rows.iter().map(|&i| self.test.labels[i]);
             right += count_right(&logits.value(), labels);
         }
@@ -334,7 +332,7 @@ impl Race<'_> {
         let x = sequences(&tape, self.test, &images);
         let mut states = Vec::new();
         let logits =
-            network.apply(&parameters, x, images.len(), |_, s| states.push(s));
+            network.unroll(&parameters, x, images.len(), |_, s| states.push(s));
         let labels = images.iter().map(|&i| self.test.labels[i]);
         let target = one_hot(&tape, labels, CLASSES);
         // The sum of the images' losses: a row of its gradient by a

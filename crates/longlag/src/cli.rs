@@ -1,6 +1,8 @@
 //! The arguments, and the help.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use longlag_cells::Cell;
+use serde::Serialize;
 use std::path::PathBuf;
 
 /// A pool of more threads than any machine has cores for is a slip of the finger.
@@ -44,6 +46,7 @@ pub(crate) enum Command {
     List(ListArgs),
     Run(RunArgs),
     Book(BookArgs),
+    Bench(BenchArgs),
 }
 
 /// Show the experiments, their questions and their figures
@@ -142,6 +145,115 @@ pub(crate) enum Question {
     Supports { renderer: String },
 }
 
+/// Measure how fast a layer is on this machine
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag bench
+  longlag bench --cell gru --seq-len 784 --batch 64 --input 1 --hidden 128 --threads 2
+  longlag bench --mode fwd --json
+
+A training step is the forward pass, the mean of the squares of all outputs, and the backward pass.
+GFLOP/s counts 2*B*T*(I+H)*gates*H operations for the forward pass and three times that for a training step.")]
+pub(crate) struct BenchArgs {
+    /// The cell
+    #[arg(long, value_enum, default_value_t = BenchCell::Lstm)]
+    pub(crate) cell: BenchCell,
+    /// T, the steps of a sequence
+    #[arg(long, value_name = "T", default_value_t = 200, value_parser = size)]
+    pub(crate) seq_len: usize,
+    /// B, the sequences of a batch
+    #[arg(long, value_name = "B", default_value_t = 32, value_parser = size)]
+    pub(crate) batch: usize,
+    /// I, the inputs of a step
+    #[arg(long, value_name = "I", default_value_t = 2, value_parser = size)]
+    pub(crate) input: usize,
+    /// H, the hidden units
+    #[arg(long, value_name = "H", default_value_t = 128, value_parser = size)]
+    pub(crate) hidden: usize,
+    /// How many threads to compute with
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = threads)]
+    pub(crate) threads: usize,
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = Mode::Train)]
+    pub(crate) mode: Mode,
+    /// How long to measure, at least three steps
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds)]
+    pub(crate) seconds: f64,
+    /// The type of the numbers
+    #[arg(long, value_enum, default_value_t = Dtype::F32)]
+    pub(crate) dtype: Dtype,
+    /// Put the loss on the last step of a network whose gradients vanish
+    #[arg(long)]
+    pub(crate) vanishing: bool,
+    /// Whether gradients below 2^-96 become 0; by default in f32 they do
+    #[arg(long, value_name = "YES", action = clap::ArgAction::Set)]
+    pub(crate) floor: Option<bool>,
+    /// Print one line of JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum BenchCell {
+    Lstm,
+    Gru,
+    RnnTanh,
+    RnnRelu,
+    GruResetBefore,
+}
+
+impl BenchCell {
+    pub(crate) fn cell(self) -> Cell {
+        match self {
+            BenchCell::Lstm => Cell::Lstm,
+            BenchCell::Gru => Cell::Gru,
+            BenchCell::RnnTanh => Cell::RnnTanh,
+            BenchCell::RnnRelu => Cell::RnnRelu,
+            BenchCell::GruResetBefore => Cell::GruResetBefore,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// A training step without the gradient of the input
+    Train,
+    /// A training step with it
+    TrainDx,
+    /// The forward pass alone, of which nothing is kept
+    Fwd,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Dtype {
+    F32,
+    F64,
+}
+
+/// A layer with more of anything is a slip of the finger.
+const MOST: usize = 1 << 20;
+
+fn size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(size) if (1..=MOST).contains(&size) => Ok(size),
+        _ => Err(format!("give a whole number from 1 to {MOST}")),
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(seconds) if (0.0..=3600.0).contains(&seconds) => Ok(seconds),
+        _ => Err("give a number of seconds from 0 to 3600".to_owned()),
+    }
+}
+
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(threads) if (1..=MOST_THREADS).contains(&threads) => Ok(threads),
@@ -181,7 +293,7 @@ mod tests {
                         let names = match cli.command {
                             Command::List(args) => args.name.into_iter().collect(),
                             Command::Run(args) => args.names,
-                            Command::Book(_) => vec![],
+                            Command::Book(_) | Command::Bench(_) => vec![],
                         };
                         for name in names {
                             assert!(longlag_experiments::find(&name).is_some(), "{line}: {name}");
@@ -192,6 +304,6 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 15);
+        assert_eq!(examples, 18);
     }
 }

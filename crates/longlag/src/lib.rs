@@ -6,8 +6,11 @@
 //! written nor left in halves.
 //!
 //! - [`main`]: the program. [`isa_from_env`]: the environment variable that the tests read as well.
+//! Here alone time is measured: `longlag bench` says how fast a layer is on this machine.
+//!
 //! - [`book`]: the book. [`ExperimentFigures`]: its figures, drawn from the experiments' reports.
 
+mod bench;
 pub mod book;
 mod cli;
 mod config;
@@ -37,6 +40,7 @@ pub fn main() -> ExitCode {
             Command::List(args) => list::list(&args),
             Command::Run(args) => run::run(args),
             Command::Book(args) => read::book(args),
+            Command::Bench(args) => bench::bench(args),
         }),
         // Help and version that were asked for.
         Err(text) if !text.use_stderr() => print(&text.render().to_string()),

@@ -99,17 +99,22 @@ static ACTIVE: AtomicU8 = AtomicU8::new(UNSET);
 static RAN: AtomicU8 = AtomicU8::new(0);
 
 /// The set in use, for the whole process.
+#[inline]
 pub fn active() -> Isa {
     match ACTIVE.load(Relaxed) {
-        UNSET => {
-            let best = *Isa::available().last().expect("the portable set is always there");
-            // Unless somebody has just chosen one.
-            match ACTIVE.compare_exchange(UNSET, best as u8, Relaxed, Relaxed) {
-                Ok(_) => best,
-                Err(chosen) => Isa::ALL[chosen as usize],
-            }
-        }
+        UNSET => choose(),
         i => Isa::ALL[i as usize],
+    }
+}
+
+/// Takes the best set, unless somebody has just chosen one.
+#[cold]
+#[inline(never)]
+fn choose() -> Isa {
+    let best = *Isa::available().last().expect("the portable set is always there");
+    match ACTIVE.compare_exchange(UNSET, best as u8, Relaxed, Relaxed) {
+        Ok(_) => best,
+        Err(chosen) => Isa::ALL[chosen as usize],
     }
 }
 

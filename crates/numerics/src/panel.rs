@@ -145,7 +145,11 @@ impl<'a, T: Copy> Matrix<'a, T> {
     /// Some of the rows.
     #[track_caller]
     pub fn of_rows(self, rows: Range<usize>) -> Self {
-        assert!(rows.start < rows.end && rows.end <= self.layout.rows, "rows {rows:?} of {}", self.layout.rows);
+        assert!(
+            rows.start < rows.end && rows.end <= self.layout.rows,
+            "rows {rows:?} of {}",
+            self.layout.rows
+        );
         let first = self.first.wrapping_add(rows.start * self.layout.row);
         Matrix { first, layout: Layout { rows: rows.len(), ..self.layout }, ..self }
     }
@@ -161,7 +165,10 @@ impl<'a, T: Copy> Matrix<'a, T> {
     #[track_caller]
     pub fn of_steps(self, steps: usize) -> Self {
         let Layout { rows, row, step, .. } = self.layout;
-        assert!(steps <= self.layout.steps && step == rows * row, "the rows of {steps} steps follow one another");
+        assert!(
+            steps <= self.layout.steps && step == rows * row,
+            "the rows of {steps} steps follow one another"
+        );
         Matrix { layout: Layout { steps: 1, rows: steps * rows, ..self.layout }, ..self }
     }
     /// Copies the elements of `from`, a matrix of the same steps and rows, in the columns that both have.
@@ -403,14 +410,14 @@ pub fn map<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
     p: &P,
     rows: usize,
     blocks: Range<usize>,
-    x: [Segments<'_, T>; N],
-    y: [Segments<'_, T>; M],
+    x: &[Segments<'_, T>; N],
+    y: &[Segments<'_, T>; M],
     floor: T,
 ) {
     if blocks.is_empty() || rows == 0 {
         return;
     }
-    for s in x.iter().chain(&y) {
+    for s in x.iter().chain(y) {
         let last = s.first + (blocks.end - 1) * s.every;
         let tall = s.matrix.rows();
         assert!(last < s.matrix.segments() && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
@@ -423,8 +430,8 @@ struct Map<'a, T, P, const N: usize, const M: usize> {
     p: &'a P,
     rows: usize,
     blocks: Range<usize>,
-    x: [Segments<'a, T>; N],
-    y: [Segments<'a, T>; M],
+    x: &'a [Segments<'a, T>; N],
+    y: &'a [Segments<'a, T>; M],
     floor: T,
 }
 
@@ -602,7 +609,15 @@ impl<T: Float> Kernel<T> for Multiply<'_, T> {
                     if width == count * SEGMENT {
                         tiles::<L>(m, count, pieces, chain, c.element(0, 0, column), c.layout.row, next);
                     } else {
-                        through_whole_tiles::<L>(m, count, pieces, chain, c.element(0, 0, column), c.layout.row, width);
+                        through_whole_tiles::<L>(
+                            m,
+                            count,
+                            pieces,
+                            chain,
+                            c.element(0, 0, column),
+                            c.layout.row,
+                            width,
+                        );
                     }
                 }
                 chain = Chain::FromHeld;
@@ -678,7 +693,8 @@ unsafe fn tiles<L: Lanes>(
         while v < registers {
             let wide = tile_registers::<L>().min(registers - v);
             let at = v * L::WIDTH;
-            let pieces = pieces.map(|p| Piece { a: p.a.wrapping_add(i * p.a_row), b: p.b.wrapping_add(at), ..p });
+            let pieces =
+                pieces.map(|p| Piece { a: p.a.wrapping_add(i * p.a_row), b: p.b.wrapping_add(at), ..p });
             let chain = match chain {
                 Chain::FromRow(row) => Chain::FromRow(row.wrapping_add(at)),
                 other => other,
@@ -691,7 +707,9 @@ unsafe fn tiles<L: Lanes>(
                 Fetch { at: next.wrapping_add(t * depth * line), step: line }
             };
             // SAFETY: the caller's promise; the tile's rows and registers are among the panel's.
-            unsafe { tile_of::<L, false>(rows, wide, pieces, chain, c.wrapping_add(i * c_row + at), c_row, fetch) };
+            unsafe {
+                tile_of::<L, false>(rows, wide, pieces, chain, c.wrapping_add(i * c_row + at), c_row, fetch)
+            };
             v += wide;
         }
         i += rows;
@@ -783,21 +801,32 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const REGISTERS: usize, const GROUPE
                 // Columns of `a` are contiguous within a panel only. A piece begins at that of a panel.
                 let k = if GROUPED { left } else { left.min(PANEL) };
                 let mut x = a;
-                for _ in 0..k {
-                    zero.prefetch(fetch.at);
-                    fetch.at = fetch.at.wrapping_add(fetch.step);
-                    let mut y = [zero; REGISTERS];
-                    for v in 0..REGISTERS {
-                        y[v] = L::load(b.wrapping_add(v * L::WIDTH));
-                    }
-                    for r in 0..ROWS {
-                        let x = zero.fill(*x.wrapping_add(if GROUPED { r } else { r * a_row }));
-                        for v in 0..REGISTERS {
-                            sum[r][v] = x.mul_add(y[v], sum[r][v]);
+                macro_rules! chains {
+                    ($fetch:literal) => {
+                        for _ in 0..k {
+                            if $fetch {
+                                zero.prefetch(fetch.at);
+                                fetch.at = fetch.at.wrapping_add(fetch.step);
+                            }
+                            let mut y = [zero; REGISTERS];
+                            for v in 0..REGISTERS {
+                                y[v] = L::load(b.wrapping_add(v * L::WIDTH));
+                            }
+                            for r in 0..ROWS {
+                                let x = zero.fill(*x.wrapping_add(if GROUPED { r } else { r * a_row }));
+                                for v in 0..REGISTERS {
+                                    sum[r][v] = x.mul_add(y[v], sum[r][v]);
+                                }
+                            }
+                            x = x.wrapping_add(if GROUPED { TILE_ROWS } else { 1 });
+                            b = b.wrapping_add(b_row);
                         }
-                    }
-                    x = x.wrapping_add(if GROUPED { TILE_ROWS } else { 1 });
-                    b = b.wrapping_add(b_row);
+                    };
+                }
+                if fetch.step > 0 {
+                    chains!(true);
+                } else {
+                    chains!(false);
                 }
                 a = a.wrapping_add(a_panel);
                 left -= k;
@@ -856,7 +885,9 @@ impl<T: Float> Kernel<T> for Accumulate<'_, T> {
                     let c = c.element(0, i, column).wrapping_add(at);
                     // SAFETY: `accumulate` has checked that `a` and `b` have k rows, that `c` has m, and that
                     // their columns are the same; the last group of columns of `a` is padded.
-                    unsafe { tile_of::<L, true>(rows, wide, [piece, nothing], Chain::Added, c, c_row, fetch) };
+                    unsafe {
+                        tile_of::<L, true>(rows, wide, [piece, nothing], Chain::Added, c, c_row, fetch)
+                    };
                     v += wide;
                 }
             }

@@ -48,7 +48,7 @@ fn allocations<T: Float + Scalar>(
                     let x = tape.constant_with(STEPS * BATCH, INPUT, |to| {
                         to.copy_from_slice(&x)
                     });
-                    let output = network.apply(bound, x, BATCH, |_, _| {});
+                    let output = network.apply(bound, x, BATCH);
                     match loss {
                         Loss::Mse => mse(
                             output,

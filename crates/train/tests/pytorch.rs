@@ -78,7 +78,6 @@ fn losses_norms_and_weights_agree_with_pytorch() {
                     bound,
                     constant(steps * batch, input, &inputs),
                     batch,
-                    |_, _| {},
                 );
                 mse(output, constant(batch, 2, &targets))
             },

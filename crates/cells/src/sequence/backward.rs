@@ -5,7 +5,8 @@ use super::plan::{BackwardRoom, PartRoom, Plan};
 use super::*;
 use crate::fused::{Backward, Forward, Group, MAX_GROUPS, Of, every};
 use longlag_numerics::panel::{
-    Columns, Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Segments, Start, accumulate, multiply,
+    Columns, Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Segments, Start,
+    accumulate, multiply,
 };
 use std::ops::Range;
 
@@ -88,7 +89,9 @@ impl<'a, T: Copy> Part<'a, T> {
     }
     /// The same, for a while.
     fn reborrow(&mut self) -> Part<'_, T> {
-        fn of<'b, T: Copy>(rows: &'b mut Option<Rows<'_, T>>) -> Option<Rows<'b, T>> {
+        fn of<'b, T: Copy>(
+            rows: &'b mut Option<Rows<'_, T>>,
+        ) -> Option<Rows<'b, T>> {
             rows.as_mut().map(|rows| rows.reborrow())
         }
         Part {
@@ -127,9 +130,15 @@ impl<T: Float> Plan<T> {
         start: bool,
     ) {
         let SequenceShape { steps, batch, .. } = self.shape;
-        assert!(self.options.backward, "the sequence was made without a backward pass");
+        assert!(
+            self.options.backward,
+            "the sequence was made without a backward pass"
+        );
         let allowed = self.options.input_gradient || d_x.is_none();
-        assert!(allowed, "the sequence was made without the gradient of its input");
+        assert!(
+            allowed,
+            "the sequence was made without the gradient of its input"
+        );
         let mut room = self.backward_room(room);
         self.pack_backward(&mut room, inputs);
         let shared = Shared {
@@ -151,12 +160,16 @@ impl<T: Float> Plan<T> {
         let part = Part {
             rows: 0..batch,
             sums,
-            c: self.equations.has_c().then(|| Rows::new(room.c, self.c_layout())),
+            c: self
+                .equations
+                .has_c()
+                .then(|| Rows::new(room.c, self.c_layout())),
             carry: Rows::new(room.carry, units),
             d_c: self.equations.has_c().then(|| Rows::new(room.d_c, units)),
             d_kept: self.has_kept().then(|| Rows::new(room.d_kept, units)),
-            d_peepholes: (self.equations.peepholes() > 0)
-                .then(|| Rows::new(room.d_peepholes, self.d_peepholes_layout(batch))),
+            d_peepholes: (self.equations.peepholes() > 0).then(|| {
+                Rows::new(room.d_peepholes, self.d_peepholes_layout(batch))
+            }),
             d_h: Rows::of(gradients.h, steps),
             d_c_out: gradients.c.map(|c| Rows::of(c, steps)),
             d_last_h: Rows::of(gradients.last.h, 1),
@@ -168,15 +181,23 @@ impl<T: Float> Plan<T> {
     }
 
     /// Some parts, each with a room of its own.
-    fn backward_parts(&self, shared: &Shared<'_, '_, T>, part: Part<'_, T>, room: &mut [T], most: usize) {
+    fn backward_parts(
+        &self,
+        shared: &Shared<'_, '_, T>,
+        part: Part<'_, T>,
+        room: &mut [T],
+        most: usize,
+    ) {
         let parts = part.rows.len().div_ceil(self.part);
         if parts == 1 {
             return self.backward_part(shared, part, room, most);
         }
         let (first, rest) = part.split(parts / 2 * self.part);
-        let (room, room_of_rest) = room.split_at_mut(parts / 2 * self.part_room());
+        let (room, room_of_rest) =
+            room.split_at_mut(parts / 2 * self.part_room());
         let first_half = || self.backward_parts(shared, first, room, most);
-        let rest_half = || self.backward_parts(shared, rest, room_of_rest, most);
+        let rest_half =
+            || self.backward_parts(shared, rest, room_of_rest, most);
         // A large share for one thread is one thread's anyway.
         if parts * self.part <= most {
             first_half();
@@ -187,8 +208,15 @@ impl<T: Float> Plan<T> {
     }
 
     /// A part: chunk after chunk the walk back, then the weights' gradient.
-    fn backward_part(&self, shared: &Shared<'_, '_, T>, mut part: Part<'_, T>, room: &mut [T], most: usize) {
-        let PartRoom { d_sums, mut kept, columns, mut d_weights } = self.part_rooms(room);
+    fn backward_part(
+        &self,
+        shared: &Shared<'_, '_, T>,
+        mut part: Part<'_, T>,
+        room: &mut [T],
+        most: usize,
+    ) {
+        let PartRoom { d_sums, mut kept, columns, mut d_weights } =
+            self.part_rooms(room);
         let rows = part.rows.len();
         d_weights.iter_mut().for_each(|d| d.fill(T::ZERO));
         part.carry.matrix().fill(T::ZERO);
@@ -207,12 +235,30 @@ impl<T: Float> Plan<T> {
             let chunk = Chunk {
                 d_sums: d_sums.each_mut().map(|d| {
                     group += 1;
-                    self.group(group - 1).map(|g| Rows::new(d, self.d_sums_layout(g, rows)))
+                    self.group(group - 1)
+                        .map(|g| Rows::new(d, self.d_sums_layout(g, rows)))
                 }),
-                kept: self.has_kept().then(|| Rows::new(kept, self.kept_layout(rows))),
+                kept: self
+                    .has_kept()
+                    .then(|| Rows::new(kept, self.kept_layout(rows))),
             };
-            self.backward_rows(shared, part.reborrow(), chunk, steps.clone(), most.max(1));
-            self.weight_gradients(shared, &part.rows, &steps, &mut d_sums, &mut kept, columns, &mut d_weights, most);
+            self.backward_rows(
+                shared,
+                part.reborrow(),
+                chunk,
+                steps.clone(),
+                most.max(1),
+            );
+            self.weight_gradients(
+                shared,
+                &part.rows,
+                &steps,
+                &mut d_sums,
+                &mut kept,
+                columns,
+                &mut d_weights,
+                most,
+            );
             end = steps.start;
         }
     }
@@ -231,10 +277,19 @@ impl<T: Float> Plan<T> {
             return self.backward_steps(shared, part, chunk, steps);
         }
         let at = rows.div_ceil(most) / 2 * most;
-        let ((first, rest), (chunk, chunk_of_rest)) = (part.split(at), chunk.split(at));
+        let ((first, rest), (chunk, chunk_of_rest)) =
+            (part.split(at), chunk.split(at));
         rayon::join(
             || self.backward_rows(shared, first, chunk, steps.clone(), most),
-            || self.backward_rows(shared, rest, chunk_of_rest, steps.clone(), most),
+            || {
+                self.backward_rows(
+                    shared,
+                    rest,
+                    chunk_of_rest,
+                    steps.clone(),
+                    most,
+                )
+            },
         );
     }
 
@@ -250,7 +305,8 @@ impl<T: Float> Plan<T> {
         let zero = [T::ZERO; SEGMENT];
         let mut unread = [T::ZERO; SEGMENT];
         let zero = Matrix::read(&zero, Layout::row_major(1, 1, SEGMENT));
-        let unread = Matrix::write(&mut unread, Layout::row_major(1, 1, SEGMENT));
+        let unread =
+            Matrix::write(&mut unread, Layout::row_major(1, 1, SEGMENT));
         let mut sums = [unread; MAX_GROUPS];
         for (matrix, rows) in sums.iter_mut().zip(&mut part.sums) {
             if let Some(rows) = rows {
@@ -276,7 +332,10 @@ impl<T: Float> Plan<T> {
         let d_x = part.d_x.as_mut().map(|d| d.matrix());
         let peepholes = match self.equations.peepholes() {
             0 => zero,
-            n => Matrix::read(shared.peepholes, Layout::row_major(1, 1, n * self.units())),
+            n => Matrix::read(
+                shared.peepholes,
+                Layout::row_major(1, 1, n * self.units()),
+            ),
         };
         let groups = self.equations.groups();
 
@@ -296,18 +355,22 @@ impl<T: Float> Plan<T> {
                     }
                     d[g] = d_sums[g].at(slot).of_rows(own.clone());
                 }
-                let whole = d_c_out.map(|d| every(d.at(t).of_rows(own.clone())));
+                let whole =
+                    d_c_out.map(|d| every(d.at(t).of_rows(own.clone())));
                 let u = Backward {
                     step: Forward {
                         groups,
                         rows: run.len(),
                         blocks: 0..self.blocks,
                         sums: saved,
-                        h_prev: if t == 0 { h_start } else { h.at(t - 1) }.of_rows(run.clone()),
+                        h_prev: if t == 0 { h_start } else { h.at(t - 1) }
+                            .of_rows(run.clone()),
                         h: h.at(t).of_rows(run.clone()),
                         c_prev: c_at(t),
                         c: c_at(t + 1),
-                        kept: kept.map_or(unread, |k| k.at(slot).of_rows(own.clone())),
+                        kept: kept.map_or(unread, |k| {
+                            k.at(slot).of_rows(own.clone())
+                        }),
                         peepholes,
                         zero,
                         unread,
@@ -315,11 +378,20 @@ impl<T: Float> Plan<T> {
                     d_sums: d,
                     d_h: d_h.at(t).of_rows(own.clone()),
                     carry: carry.of_rows(own.clone()),
-                    d_c_given: whole.unwrap_or(Segments { matrix: zero, first: 0, every: 0 }),
-                    d_c_whole: whole.unwrap_or(Segments { matrix: unread, first: 0, every: 0 }),
+                    d_c_given: whole.unwrap_or(Segments {
+                        matrix: zero,
+                        first: 0,
+                        every: 0,
+                    }),
+                    d_c_whole: whole.unwrap_or(Segments {
+                        matrix: unread,
+                        first: 0,
+                        every: 0,
+                    }),
                     d_c: d_c.map_or(unread, |d| d.of_rows(own.clone())),
                     d_kept: d_kept.map_or(unread, |d| d.of_rows(own.clone())),
-                    d_peepholes: d_peepholes.map_or(unread, |d| d.of_rows(own.clone())),
+                    d_peepholes: d_peepholes
+                        .map_or(unread, |d| d.of_rows(own.clone())),
                     floor: self.floor,
                 };
                 for stage in (0..self.stages()).rev() {
@@ -328,16 +400,34 @@ impl<T: Float> Plan<T> {
                     if !last {
                         let to = if stage == 0 { u.carry } else { u.d_kept };
                         let held = stage == 0 && self.equations.reads_h();
-                        let start = if held { Start::Held } else { Start::Zero };
-                        let chosen = |group: &Group| group.state.is_some() && Plan::<T>::stage(group) == stage;
-                        self.back_products(start, &u.d_sums, &shared.state_panels, chosen, Plan::backward_state, to);
+                        let start =
+                            if held { Start::Held } else { Start::Zero };
+                        let chosen = |group: &Group| {
+                            group.state.is_some()
+                                && Plan::<T>::stage(group) == stage
+                        };
+                        self.back_products(
+                            start,
+                            &u.d_sums,
+                            &shared.state_panels,
+                            chosen,
+                            Plan::backward_state,
+                            to,
+                        );
                     }
                 }
                 if let Some(d_x) = d_x {
                     let to = d_x.at(t).of_rows(own.clone());
                     let chosen = |group: &Group| group.input;
                     let panels = &shared.input_panels;
-                    self.back_products(Start::Held, &u.d_sums, panels, chosen, Plan::backward_input, to);
+                    self.back_products(
+                        Start::Held,
+                        &u.d_sums,
+                        panels,
+                        chosen,
+                        Plan::backward_input,
+                        to,
+                    );
                 }
             }
         }
@@ -354,7 +444,13 @@ impl<T: Float> Plan<T> {
         to: Matrix<'_, T>,
     ) {
         let mut start = start;
-        for (g, group) in self.equations.groups().iter().enumerate().filter(|(_, g)| chosen(g)) {
+        for (g, group) in self
+            .equations
+            .groups()
+            .iter()
+            .enumerate()
+            .filter(|(_, g)| chosen(g))
+        {
             let b = Matrix::read(panels[g], layout(self, group));
             multiply(start, &[Operand { a: d_sums[g], b }], to);
             start = Start::Held;
@@ -362,7 +458,10 @@ impl<T: Float> Plan<T> {
     }
 
     /// Adds a chunk to the gradients of a part's weights.
-    #[expect(clippy::too_many_arguments, reason = "the pieces of one room, apart so that they can be borrowed")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the pieces of one room, apart so that they can be borrowed"
+    )]
     fn weight_gradients(
         &self,
         shared: &Shared<'_, '_, T>,
@@ -378,7 +477,8 @@ impl<T: Float> Plan<T> {
         let count: usize = if lengths.full() {
             steps.len() * rows.len()
         } else {
-            let runs = steps.clone().map(|t| self.active(lengths, rows.clone(), t));
+            let runs =
+                steps.clone().map(|t| self.active(lengths, rows.clone(), t));
             runs.map(|runs| runs.map(|run| run.len()).sum::<usize>()).sum()
         };
         if count == 0 {
@@ -387,11 +487,22 @@ impl<T: Float> Plan<T> {
         if !lengths.full() {
             // The rows that there are, one below the other.
             if self.has_kept() {
-                self.compact(shared, rows, steps, Matrix::write(kept, self.kept_layout(rows.len())).of_steps(self.chunk));
+                self.compact(
+                    shared,
+                    rows,
+                    steps,
+                    Matrix::write(kept, self.kept_layout(rows.len()))
+                        .of_steps(self.chunk),
+                );
             }
             for (g, group) in self.equations.groups().iter().enumerate() {
                 let layout = self.d_sums_layout(group, rows.len());
-                self.compact(shared, rows, steps, Matrix::write(d_sums[g], layout).of_steps(self.chunk));
+                self.compact(
+                    shared,
+                    rows,
+                    steps,
+                    Matrix::write(d_sums[g], layout).of_steps(self.chunk),
+                );
             }
         }
         for (g, group) in self.equations.groups().iter().enumerate() {
@@ -400,13 +511,20 @@ impl<T: Float> Plan<T> {
             let mut column = 0;
             match group.state {
                 Some(Of::Kept) => {
-                    let kept = Matrix::read(kept, self.kept_layout(rows.len())).of_steps(self.chunk);
-                    a.put(0, 0, kept.of_rows(0..count).of_columns(0..self.shape.hidden));
+                    let kept = Matrix::read(kept, self.kept_layout(rows.len()))
+                        .of_steps(self.chunk);
+                    a.put(
+                        0,
+                        0,
+                        kept.of_rows(0..count).of_columns(0..self.shape.hidden),
+                    );
                 }
                 Some(Of::H) => {
                     let h = Matrix::of(shared.h, self.shape.steps);
                     let start = Matrix::of(shared.inputs.start.h, 1);
-                    self.put(shared, rows, steps, &mut a, 0, |t| if t == 0 { start } else { h.at(t - 1) });
+                    self.put(shared, rows, steps, &mut a, 0, |t| {
+                        if t == 0 { start } else { h.at(t - 1) }
+                    });
                 }
                 None => {}
             }
@@ -425,18 +543,39 @@ impl<T: Float> Plan<T> {
             let panel = factors * PANEL;
             let width = self.columns(group);
             let add = |first: usize, d_weights: &mut [T]| {
-                let d_sums = Matrix::read(d_sums, layout).of_steps(self.chunk).of_rows(0..count);
-                let columns = first * PANEL..(first * PANEL + d_weights.len() / panel * PANEL).min(width);
+                let d_sums = Matrix::read(d_sums, layout)
+                    .of_steps(self.chunk)
+                    .of_rows(0..count);
+                let columns = first * PANEL
+                    ..(first * PANEL + d_weights.len().div_ceil(panel) * PANEL)
+                        .min(width);
                 let layout = Layout::panels(1, factors, columns.len());
-                accumulate(&a, d_sums.of_columns(columns), Matrix::write(d_weights, layout));
+                accumulate(
+                    &a,
+                    d_sums.of_columns(columns),
+                    Matrix::write(d_weights, layout),
+                );
             };
             let d_weights = &mut *d_weights[g];
             if most >= rows.len() {
-                let d_sums = Matrix::read(d_sums, layout).of_steps(self.chunk).of_rows(0..count);
-                accumulate(&a, d_sums, Matrix::write(d_weights, self.d_weights_layout(group)));
+                let d_sums = Matrix::read(d_sums, layout)
+                    .of_steps(self.chunk)
+                    .of_rows(0..count);
+                accumulate(
+                    &a,
+                    d_sums,
+                    Matrix::write(d_weights, self.d_weights_layout(group)),
+                );
             } else {
                 let panels = width.div_ceil(PANEL);
-                halve(d_weights, 0, panels, panel, panels.div_ceil(rayon::current_num_threads()), &add);
+                halve(
+                    d_weights,
+                    0,
+                    panels,
+                    panel,
+                    panels.div_ceil(rayon::current_num_threads()),
+                    &add,
+                );
             }
         }
     }
@@ -463,7 +602,13 @@ impl<T: Float> Plan<T> {
     }
 
     /// Moves the rows that have a step up, so that no gap is left.
-    fn compact(&self, shared: &Shared<'_, '_, T>, rows: &Range<usize>, steps: &Range<usize>, m: Matrix<'_, T>) {
+    fn compact(
+        &self,
+        shared: &Shared<'_, '_, T>,
+        rows: &Range<usize>,
+        steps: &Range<usize>,
+        m: Matrix<'_, T>,
+    ) {
         let mut to = 0;
         for (slot, t) in steps.clone().enumerate() {
             for run in self.active(&shared.inputs.lengths, rows.clone(), t) {
@@ -471,7 +616,8 @@ impl<T: Float> Plan<T> {
                 let n = run.len();
                 if from != to {
                     for i in 0..n {
-                        m.of_rows(to + i..to + i + 1).copy(m.of_rows(from + i..from + i + 1));
+                        m.of_rows(to + i..to + i + 1)
+                            .copy(m.of_rows(from + i..from + i + 1));
                     }
                 }
                 to += n;
@@ -480,13 +626,25 @@ impl<T: Float> Plan<T> {
     }
 
     /// Lays the weights out for the way back.
-    fn pack_backward(&self, room: &mut BackwardRoom<'_, T>, inputs: &SequenceInputs<'_, T>) {
+    fn pack_backward(
+        &self,
+        room: &mut BackwardRoom<'_, T>,
+        inputs: &SequenceInputs<'_, T>,
+    ) {
         for (g, group) in self.equations.groups().iter().enumerate() {
             if group.state.is_some() {
-                self.pack_rows(group, inputs.weights.w_hh, room.state_panels[g]);
+                self.pack_rows(
+                    group,
+                    inputs.weights.w_hh,
+                    room.state_panels[g],
+                );
             }
             if group.input && self.options.input_gradient {
-                self.pack_rows(group, inputs.weights.w_ih, room.input_panels[g]);
+                self.pack_rows(
+                    group,
+                    inputs.weights.w_ih,
+                    room.input_panels[g],
+                );
             }
         }
     }
@@ -494,22 +652,22 @@ impl<T: Float> Plan<T> {
     /// A group's rows of `w`, in the order of its columns, in panels.
     fn pack_rows(&self, group: &Group, w: ArrayView2<'_, T>, to: &mut [T]) {
         let (depth, width) = (self.columns(group), w.ncols());
-        let panel = depth * PANEL;
         for (k, rows) in self.column_rows(group) {
             for u in 0..SEGMENT {
+                let row = rows.clone().nth(u).map(|row| w.row(row));
+                let row = row
+                    .as_ref()
+                    .map(|row| row.as_slice().expect("rows are contiguous"));
                 for (p, first) in (0..width).step_by(PANEL).enumerate() {
                     let n = PANEL.min(width - first);
-                    let at = p * panel + (k + u) * PANEL;
-                    let whole = n.next_multiple_of(SEGMENT);
-                    let to = &mut to[at..at + whole];
-                    to[n..].fill(T::ZERO);
-                    if u < rows.len() {
-                        let row = w.row(rows.start + u);
-                        for (i, to) in to[..n].iter_mut().enumerate() {
-                            *to = row[first + i];
+                    let at = (p * depth + k + u) * PANEL;
+                    let to = &mut to[at..at + n.next_multiple_of(SEGMENT)];
+                    match row {
+                        Some(row) => {
+                            to[..n].copy_from_slice(&row[first..first + n]);
+                            to[n..].fill(T::ZERO);
                         }
-                    } else {
-                        to.fill(T::ZERO);
+                        None => to.fill(T::ZERO),
                     }
                 }
             }
@@ -517,34 +675,53 @@ impl<T: Float> Plan<T> {
     }
 
     /// Adds the gradients of all parts, in order, to a matrix of the weights; `column` is the first of the
-    /// factors that its columns are multiplied with.
+    /// factors that its columns are multiplied with, or the one that the biases are.
     fn add_weights(
         &self,
         room: &[T],
         mut to: ArrayViewMut2<'_, T>,
         chosen: impl Fn(&Group) -> bool,
         column: impl Fn(&Group) -> usize,
-        transposed: bool,
+        bias: bool,
     ) {
-        for (g, group) in self.equations.groups().iter().enumerate().filter(|(_, g)| chosen(g)) {
+        for (g, group) in self
+            .equations
+            .groups()
+            .iter()
+            .enumerate()
+            .filter(|(_, g)| chosen(g))
+        {
             let (first, factors) = (column(group), self.factors(group));
-            let parts = (0..self.part_count()).map(|part| &room[self.d_weights_at(part, g)]);
+            let count = if bias { 1 } else { to.ncols() };
             for (segment, rows) in self.column_rows(group) {
                 let at = segment / PANEL * factors * PANEL + segment % PANEL;
-                let count = if transposed { 1 } else { to.ncols() };
-                for m in 0..count {
-                    let mut sum = [T::ZERO; SEGMENT];
-                    for (part, d) in parts.clone().enumerate() {
-                        let d = &d[at + (first + m) * PANEL..][..SEGMENT];
-                        for (sum, &d) in sum.iter_mut().zip(d) {
-                            *sum = if part == 0 { d } else { *sum + d };
+                // Squares of units and factors, so that both are read and written along cache lines.
+                for m in (0..count).step_by(SEGMENT) {
+                    let n = SEGMENT.min(count - m);
+                    let mut square = [[T::ZERO; SEGMENT]; SEGMENT];
+                    for part in 0..self.part_count() {
+                        let d = &room[self.d_weights_at(part, g)]
+                            [at + (first + m) * PANEL..];
+                        for (square, d) in
+                            square.iter_mut().zip(d.chunks(PANEL)).take(n)
+                        {
+                            for (sum, &d) in square.iter_mut().zip(d) {
+                                *sum = if part == 0 { d } else { *sum + d };
+                            }
                         }
                     }
-                    for (row, sum) in rows.clone().zip(sum) {
-                        if transposed {
-                            to[[0, row]] += sum;
-                        } else {
-                            to[[row, m]] += sum;
+                    for (u, row) in rows.clone().enumerate() {
+                        if bias {
+                            to[[0, row]] += square[0][u];
+                            continue;
+                        }
+                        let mut to = to.row_mut(row);
+                        let to = &mut to
+                            .as_slice_mut()
+                            .expect("rows are contiguous")
+                            [m..m + n];
+                        for (to, square) in to.iter_mut().zip(&square) {
+                            *to += square[u];
                         }
                     }
                 }
@@ -554,7 +731,8 @@ impl<T: Float> Plan<T> {
 
     /// Adds ∂L/∂W_ih of the last backward pass, (G·H, I).
     pub(crate) fn input_weights(&self, room: &[T], to: ArrayViewMut2<'_, T>) {
-        let state = |g: &Group| if g.state.is_some() { self.shape.hidden } else { 0 };
+        let state =
+            |g: &Group| if g.state.is_some() { self.shape.hidden } else { 0 };
         self.add_weights(room, to, |g| g.input, state, false);
     }
     /// Adds ∂L/∂W_hh, (G·H, H).
@@ -567,7 +745,13 @@ impl<T: Float> Plan<T> {
     }
     /// Adds ∂L/∂b_hh, (1, G·H).
     pub(crate) fn state_bias(&self, room: &[T], to: ArrayViewMut2<'_, T>) {
-        self.add_weights(room, to, |g| g.state.is_some(), |g| self.factors(g) - 1, true);
+        self.add_weights(
+            room,
+            to,
+            |g| g.state.is_some(),
+            |g| self.factors(g) - 1,
+            true,
+        );
     }
     /// Adds ∂L/∂h_0, (B, H), if the pass was asked for it.
     pub(crate) fn start_h(&self, room: &[T], to: ArrayViewMut2<'_, T>) {
@@ -582,13 +766,19 @@ impl<T: Float> Plan<T> {
         Rows::of(to, 1).matrix().add(from);
     }
     /// Adds those of the peepholes, (P, H).
-    pub(crate) fn peephole_weights(&self, room: &[T], mut to: ArrayViewMut2<'_, T>) {
+    pub(crate) fn peephole_weights(
+        &self,
+        room: &[T],
+        mut to: ArrayViewMut2<'_, T>,
+    ) {
         let n = self.equations.peepholes();
         let batch = self.shape.batch;
         let d = &room[self.d_peepholes_at()];
         for ((p, j), to) in to.indexed_iter_mut() {
             let segment = j / SEGMENT * n + p;
-            let panel = segment * SEGMENT / PANEL * batch * PANEL + segment * SEGMENT % PANEL + j % SEGMENT;
+            let panel = segment * SEGMENT / PANEL * batch * PANEL
+                + segment * SEGMENT % PANEL
+                + j % SEGMENT;
             let mut sum = T::ZERO;
             for b in 0..batch {
                 sum += d[panel + b * PANEL];

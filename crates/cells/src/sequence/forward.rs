@@ -3,7 +3,9 @@
 use super::plan::{BLOCKS, ForwardRoom, Plan};
 use super::*;
 use crate::fused::{Forward, Group, MAX_GROUPS, Of};
-use longlag_numerics::panel::{Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Start, multiply};
+use longlag_numerics::panel::{
+    Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Start, multiply,
+};
 use ndarray::Axis;
 use std::ops::Range;
 
@@ -32,7 +34,10 @@ struct Part<'a, T> {
 }
 
 /// Splits rows that may not be there.
-pub(super) fn split<T: Copy>(rows: Option<Rows<'_, T>>, at: usize) -> [Option<Rows<'_, T>>; 2] {
+pub(super) fn split<T: Copy>(
+    rows: Option<Rows<'_, T>>,
+    at: usize,
+) -> [Option<Rows<'_, T>>; 2] {
     match rows.map(|rows| rows.split(at)) {
         Some((before, rest)) => [Some(before), Some(rest)],
         None => [None, None],
@@ -62,7 +67,16 @@ impl<'a, T: Copy> Part<'a, T> {
         let (last_h, last_h_rest) = self.last_h.split(at);
         let [last_c, last_c_rest] = split(self.last_c, at);
         (
-            Part { rows: self.rows.start..middle, sums, c, kept, h, c_out, last_h, last_c },
+            Part {
+                rows: self.rows.start..middle,
+                sums,
+                c,
+                kept,
+                h,
+                c_out,
+                last_h,
+                last_c,
+            },
             Part {
                 rows: middle..self.rows.end,
                 sums: sums_rest,
@@ -86,7 +100,15 @@ impl<T: Float> Plan<T> {
     ) {
         let mut room = self.forward_room(room);
         self.pack_forward(&mut room, inputs);
-        let ForwardRoom { sums, c, kept, input_panels, state_panels, bias, peepholes } = room;
+        let ForwardRoom {
+            sums,
+            c,
+            kept,
+            input_panels,
+            state_panels,
+            bias,
+            peepholes,
+        } = room;
         let shared = Shared {
             inputs,
             input_panels: input_panels.map(|p| &*p),
@@ -104,7 +126,9 @@ impl<T: Float> Plan<T> {
             rows: 0..batch,
             sums,
             c: self.equations.has_c().then(|| Rows::new(c, self.c_layout())),
-            kept: self.has_kept().then(|| Rows::new(kept, self.units_layout(batch))),
+            kept: self
+                .has_kept()
+                .then(|| Rows::new(kept, self.units_layout(batch))),
             h: Rows::of(states.h, steps),
             c_out: states.c.map(|c| Rows::of(c, steps)),
             last_h: Rows::of(states.last.h, 1),
@@ -116,23 +140,36 @@ impl<T: Float> Plan<T> {
     /// How many rows of the batch one thread takes.
     pub(super) fn rows_of_a_thread(&self) -> usize {
         let SequenceShape { steps, batch, hidden, input } = self.shape;
-        let work = steps * batch * self.cell.gates().len() * hidden * (hidden + input);
+        let work =
+            steps * batch * self.cell.gates().len() * hidden * (hidden + input);
         if work < THREAD_WORK {
             return batch;
         }
         let threads = rayon::current_num_threads();
         let even = batch.div_ceil(threads);
         // Rows of a few tiles are finished at different times where cores are not alike busy.
-        if self.part < batch && threads > 1 { even.min(self.part) } else { even }
+        if self.part < batch && threads > 1 {
+            even.min(self.part)
+        } else {
+            even
+        }
     }
 
-    fn forward_parts(&self, shared: &Shared<'_, '_, T>, part: Part<'_, T>, most: usize) {
+    fn forward_parts(
+        &self,
+        shared: &Shared<'_, '_, T>,
+        part: Part<'_, T>,
+        most: usize,
+    ) {
         let rows = part.rows.len();
         if rows <= most {
             return self.forward_rows(shared, part);
         }
         let (first, rest) = part.split(rows.div_ceil(most) / 2 * most);
-        rayon::join(|| self.forward_parts(shared, first, most), || self.forward_parts(shared, rest, most));
+        rayon::join(
+            || self.forward_parts(shared, first, most),
+            || self.forward_parts(shared, rest, most),
+        );
     }
 
     /// All steps of some rows.
@@ -144,7 +181,8 @@ impl<T: Float> Plan<T> {
         let zero = [T::ZERO; SEGMENT];
         let mut unread = [T::ZERO; SEGMENT];
         let zero = Matrix::read(&zero, Layout::row_major(1, 1, SEGMENT));
-        let unread = Matrix::write(&mut unread, Layout::row_major(1, 1, SEGMENT));
+        let unread =
+            Matrix::write(&mut unread, Layout::row_major(1, 1, SEGMENT));
 
         let x = Matrix::of(inputs.x, steps);
         let h_start = Matrix::of(inputs.start.h, 1).of_rows(rows.clone());
@@ -167,7 +205,10 @@ impl<T: Float> Plan<T> {
         let last_c = part.last_c.as_mut().map(|c| c.matrix());
         let peepholes = match self.equations.peepholes() {
             0 => zero,
-            n => Matrix::read(shared.peepholes, Layout::row_major(1, 1, n * self.units())),
+            n => Matrix::read(
+                shared.peepholes,
+                Layout::row_major(1, 1, n * self.units()),
+            ),
         };
 
         for t in 0..steps {
@@ -177,7 +218,8 @@ impl<T: Float> Plan<T> {
             }
             for run in self.active(&inputs.lengths, rows.clone(), t) {
                 let own = own(&run);
-                let h_prev = if t == 0 { h_start } else { h.at(t - 1) }.of_rows(own.clone());
+                let h_prev = if t == 0 { h_start } else { h.at(t - 1) }
+                    .of_rows(own.clone());
                 let c_at = |t| match c {
                     Some(c) => c.at(self.c_slot(t)).of_rows(own.clone()),
                     None => unread,
@@ -191,7 +233,11 @@ impl<T: Float> Plan<T> {
                     h: h.at(t).of_rows(own.clone()),
                     c_prev: c_at(t),
                     c: c_at(t + 1),
-                    kept: if self.has_kept() { kept.of_rows(own.clone()) } else { kept },
+                    kept: if self.has_kept() {
+                        kept.of_rows(own.clone())
+                    } else {
+                        kept
+                    },
                     peepholes,
                     zero,
                     unread,
@@ -199,20 +245,32 @@ impl<T: Float> Plan<T> {
                 for stage in 0..self.stages() {
                     for block in (0..self.blocks).step_by(BLOCKS) {
                         step.blocks = block..(block + BLOCKS).min(self.blocks);
-                        self.products(shared, stage, &step, x.at(t).of_rows(run.clone()));
+                        self.products(
+                            shared,
+                            stage,
+                            &step,
+                            x.at(t).of_rows(run.clone()),
+                        );
                         self.equations.forward(stage, &step);
                     }
                 }
                 if let (Some(to), Some(c)) = (c_out, c) {
-                    to.at(t).of_rows(own.clone()).copy(c.at(self.c_slot(t + 1)).of_rows(own.clone()));
+                    to.at(t)
+                        .of_rows(own.clone())
+                        .copy(c.at(self.c_slot(t + 1)).of_rows(own.clone()));
                 }
                 // The rows that end here.
                 let full = inputs.lengths.full();
                 for b in run.filter(|&b| inputs.lengths.of(b, steps) == t + 1) {
-                    let b = if full { own.clone() } else { b - first..b - first + 1 };
+                    let b = if full {
+                        own.clone()
+                    } else {
+                        b - first..b - first + 1
+                    };
                     last_h.of_rows(b.clone()).copy(h.at(t).of_rows(b.clone()));
                     if let (Some(to), Some(c)) = (last_c, c) {
-                        to.of_rows(b.clone()).copy(c.at(self.c_slot(t + 1)).of_rows(b));
+                        to.of_rows(b.clone())
+                            .copy(c.at(self.c_slot(t + 1)).of_rows(b));
                     }
                     if full {
                         break;
@@ -220,7 +278,9 @@ impl<T: Float> Plan<T> {
                 }
             }
             if !inputs.lengths.full() {
-                for b in rows.clone().filter(|&b| inputs.lengths.of(b, steps) <= t) {
+                for b in
+                    rows.clone().filter(|&b| inputs.lengths.of(b, steps) <= t)
+                {
                     let b = b - first..b - first + 1;
                     h.at(t).of_rows(b.clone()).fill(T::ZERO);
                     if let Some(c) = c_out {
@@ -254,18 +314,34 @@ impl<T: Float> Plan<T> {
         rows: &Range<usize>,
         steps: Range<usize>,
     ) {
-        for (g, group) in self.equations.groups().iter().enumerate().filter(|(_, group)| group.input) {
+        for (g, group) in self
+            .equations
+            .groups()
+            .iter()
+            .enumerate()
+            .filter(|(_, group)| group.input)
+        {
             let columns = self.columns(group);
-            let panels = Matrix::read(shared.input_panels[g], self.forward_input(group));
+            let panels =
+                Matrix::read(shared.input_panels[g], self.forward_input(group));
             for column in (0..columns).step_by(PANEL) {
                 let columns = column..(column + PANEL).min(columns);
                 let b = panels.of_columns(columns.clone());
                 for t in steps.clone() {
-                    for run in self.active(&shared.inputs.lengths, rows.clone(), t) {
+                    for run in
+                        self.active(&shared.inputs.lengths, rows.clone(), t)
+                    {
                         let a = x.at(t).of_rows(run.clone());
                         let own = run.start - rows.start..run.end - rows.start;
-                        let c = sums[g].at(self.slot(group, t)).of_rows(own).of_columns(columns.clone());
-                        multiply(Start::Row(&shared.bias[g][column..]), &[Operand { a, b }], c);
+                        let c = sums[g]
+                            .at(self.slot(group, t))
+                            .of_rows(own)
+                            .of_columns(columns.clone());
+                        multiply(
+                            Start::Row(&shared.bias[g][column..]),
+                            &[Operand { a, b }],
+                            c,
+                        );
                     }
                 }
             }
@@ -273,7 +349,13 @@ impl<T: Float> Plan<T> {
     }
 
     /// The sums of a stage, for the units of the step.
-    fn products(&self, shared: &Shared<'_, '_, T>, stage: usize, step: &Forward<'_, T>, x: Matrix<'_, T>) {
+    fn products(
+        &self,
+        shared: &Shared<'_, '_, T>,
+        stage: usize,
+        step: &Forward<'_, T>,
+        x: Matrix<'_, T>,
+    ) {
         for (g, group) in self.equations.groups().iter().enumerate() {
             if Plan::<T>::stage(group) != stage {
                 continue;
@@ -285,14 +367,22 @@ impl<T: Float> Plan<T> {
                     Of::H => step.h_prev,
                     Of::Kept => step.kept.of_columns(0..self.shape.hidden),
                 },
-                b: Matrix::read(shared.state_panels[g], self.forward_state(group)).of_columns(columns.clone()),
+                b: Matrix::read(
+                    shared.state_panels[g],
+                    self.forward_state(group),
+                )
+                .of_columns(columns.clone()),
             });
             let c = step.sums[g].of_columns(columns.clone());
             let bias = Start::Row(&shared.bias[g][columns.start..]);
             let joined = group.input && self.input_steps == 0;
             match (joined, state) {
                 (true, state) => {
-                    let b = Matrix::read(shared.input_panels[g], self.forward_input(group)).of_columns(columns);
+                    let b = Matrix::read(
+                        shared.input_panels[g],
+                        self.forward_input(group),
+                    )
+                    .of_columns(columns);
                     let input = Operand { a: x, b };
                     match state {
                         Some(state) => multiply(bias, &[input, state], c),
@@ -300,7 +390,11 @@ impl<T: Float> Plan<T> {
                     }
                 }
                 (false, Some(state)) => {
-                    multiply(if group.input { Start::Held } else { bias }, &[state], c);
+                    multiply(
+                        if group.input { Start::Held } else { bias },
+                        &[state],
+                        c,
+                    );
                 }
                 (false, None) => {}
             }
@@ -308,7 +402,11 @@ impl<T: Float> Plan<T> {
     }
 
     /// Lays the weights out as the products read them.
-    fn pack_forward(&self, room: &mut ForwardRoom<'_, T>, inputs: &SequenceInputs<'_, T>) {
+    fn pack_forward(
+        &self,
+        room: &mut ForwardRoom<'_, T>,
+        inputs: &SequenceInputs<'_, T>,
+    ) {
         let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &inputs.weights;
         for (g, group) in self.equations.groups().iter().enumerate() {
             if group.input {
@@ -345,7 +443,10 @@ impl<T: Float> Plan<T> {
     }
 
     /// Of each segment of a group's columns, the first column and the rows of the weights that it stands for.
-    pub(super) fn column_rows(&self, group: &Group) -> impl Iterator<Item = (usize, Range<usize>)> + use<T> {
+    pub(super) fn column_rows(
+        &self,
+        group: &Group,
+    ) -> impl Iterator<Item = (usize, Range<usize>)> + use<T> {
         let (first, gates) = group.gates;
         let hidden = self.shape.hidden;
         (0..self.blocks * gates).map(move |segment| {
@@ -361,11 +462,21 @@ impl<T: Float> Plan<T> {
         let depth = w.ncols();
         for (column, rows) in self.column_rows(group) {
             let panel = column / PANEL * depth * PANEL + column % PANEL;
-            let (first, units) = (rows.start, rows.len());
-            for k in 0..depth {
-                let to = &mut to[panel + k * PANEL..][..SEGMENT];
-                for (u, to) in to.iter_mut().enumerate() {
-                    *to = if u < units { w[[first + u, k]] } else { T::ZERO };
+            // Squares, so that both are read and written along cache lines.
+            for k in (0..depth).step_by(SEGMENT) {
+                let n = SEGMENT.min(depth - k);
+                let mut square = [[T::ZERO; SEGMENT]; SEGMENT];
+                for (u, row) in rows.clone().enumerate() {
+                    let row = w.row(row);
+                    let row =
+                        &row.as_slice().expect("rows are contiguous")[k..k + n];
+                    for (square, &w) in square.iter_mut().zip(row) {
+                        square[u] = w;
+                    }
+                }
+                for (i, square) in square.iter().enumerate().take(n) {
+                    to[panel + (k + i) * PANEL..][..SEGMENT]
+                        .copy_from_slice(square);
                 }
             }
         }

@@ -28,16 +28,29 @@ impl Key {
     fn rows(&self) -> [usize; 4] {
         let SequenceShape { steps, batch, .. } = self.shape;
         let all = steps * batch;
-        [all, if self.all_c { all } else { 0 }, batch, if self.cell.has_c() { batch } else { 0 }]
+        [
+            all,
+            if self.all_c { all } else { 0 },
+            batch,
+            if self.cell.has_c() { batch } else { 0 },
+        ]
     }
     /// Divides an output, or its gradient.
-    fn states<'a, T>(&self, y: ArrayViewMut2<'a, T>) -> SequenceStates<ArrayViewMut2<'a, T>> {
+    fn states<'a, T>(
+        &self,
+        y: ArrayViewMut2<'a, T>,
+    ) -> SequenceStates<ArrayViewMut2<'a, T>> {
         let [h_rows, c_rows, last_rows, _] = self.rows();
         let (h, rest) = y.split_at(Axis(0), h_rows);
         let (c, rest) = rest.split_at(Axis(0), c_rows);
         let (last_h, last_c) = rest.split_at(Axis(0), last_rows);
-        let some = |view: ArrayViewMut2<'a, T>| (view.nrows() > 0).then_some(view);
-        SequenceStates { h, c: some(c), last: State { h: last_h, c: some(last_c) } }
+        let some =
+            |view: ArrayViewMut2<'a, T>| (view.nrows() > 0).then_some(view);
+        SequenceStates {
+            h,
+            c: some(c),
+            last: State { h: last_h, c: some(last_c) },
+        }
     }
     /// Where the weights begin among the inputs.
     fn weights(&self) -> usize {
@@ -55,8 +68,15 @@ impl Key {
                 peephole: peephole.then(|| x.get(w + 4)),
             },
             x: x.get(0),
-            start: State { h: x.get(1), c: self.cell.has_c().then(|| x.get(2)) },
-            lengths: if self.lengths { Lengths::Row(x.get(x.len() - 1)) } else { Lengths::Full },
+            start: State {
+                h: x.get(1),
+                c: self.cell.has_c().then(|| x.get(2)),
+            },
+            lengths: if self.lengths {
+                Lengths::Row(x.get(x.len() - 1))
+            } else {
+                Lengths::Full
+            },
         }
     }
 }
@@ -68,7 +88,12 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
     fn room(&self) -> usize {
         self.plan.room()
     }
-    fn forward(&self, x: Inputs<'_, T>, y: ArrayViewMut2<'_, T>, room: &mut [T]) {
+    fn forward(
+        &self,
+        x: Inputs<'_, T>,
+        y: ArrayViewMut2<'_, T>,
+        room: &mut [T],
+    ) {
         let inputs = self.key.inputs(x);
         self.plan.check(&inputs);
         self.plan.forward(room, &inputs, self.key.states(y));
@@ -86,7 +111,14 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
         let start = d_x.wanted(1) || cell.has_c() && d_x.wanted(2);
         let d_input = d_x.wanted(0).then(|| d_x.get(0));
         let gradients = self.key.states(d_y);
-        self.plan.backward(room, &self.key.inputs(x), h, gradients, d_input, start);
+        self.plan.backward(
+            room,
+            &self.key.inputs(x),
+            h,
+            gradients,
+            d_input,
+            start,
+        );
         let room = &*room;
         let plan = &self.plan;
         if d_x.wanted(1) {
@@ -96,9 +128,14 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
             plan.start_c(room, d_x.get(2));
         }
         let w = self.key.weights();
-        for (i, add) in [Plan::input_weights, Plan::state_weights, Plan::input_bias, Plan::state_bias]
-            .into_iter()
-            .enumerate()
+        for (i, add) in [
+            Plan::input_weights,
+            Plan::state_weights,
+            Plan::input_bias,
+            Plan::state_bias,
+        ]
+        .into_iter()
+        .enumerate()
         {
             if d_x.wanted(w + i) {
                 add(plan, room, d_x.get(w + i));
@@ -143,16 +180,38 @@ pub(crate) fn record<'t, T: Float + Scalar>(
         "sequence: {rows} rows are no whole number of steps of {batch} sequences"
     );
     let shape = SequenceShape { steps: rows / batch, batch, input, hidden };
-    let options = SequenceOptions { backward: true, input_gradient: x.varies(), floor: request.floor };
+    let options = SequenceOptions {
+        backward: true,
+        input_gradient: x.varies(),
+        floor: request.floor,
+    };
     let SequenceRequest { all_c, lengths, .. } = request;
-    let key = Key { cell, shape, options, all_c: all_c && cell.has_c(), lengths: lengths.is_some() };
+    let key = Key {
+        cell,
+        shape,
+        options,
+        all_c: all_c && cell.has_c(),
+        lengths: lengths.is_some(),
+    };
     assert!(
         start.c.is_some() == cell.has_c(),
         "{cell}: the state c is for cells that have one, and only them"
     );
-    let op = tape.registered(key, |&key| Rc::new(SequenceOp { key, plan: Plan::new(cell, shape, options) }));
+    let op = tape.registered(key, |&key| {
+        Rc::new(SequenceOp { key, plan: Plan::new(cell, shape, options) })
+    });
     let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = *weights;
-    let inputs = [Some(x), Some(start.h), start.c, Some(w_ih), Some(w_hh), Some(b_ih), Some(b_hh), peephole, lengths];
+    let inputs = [
+        Some(x),
+        Some(start.h),
+        start.c,
+        Some(w_ih),
+        Some(w_hh),
+        Some(b_ih),
+        Some(b_hh),
+        peephole,
+        lengths,
+    ];
     let mut all = [x; 9];
     let mut count = 0;
     for input in inputs.into_iter().flatten() {
@@ -168,5 +227,9 @@ pub(crate) fn record<'t, T: Float + Scalar>(
         part
     });
     let there = "every sequence has an output";
-    SequenceStates { h: h.expect(there), c, last: State { h: last_h.expect(there), c: last_c } }
+    SequenceStates {
+        h: h.expect(there),
+        c,
+        last: State { h: last_h.expect(there), c: last_c },
+    }
 }

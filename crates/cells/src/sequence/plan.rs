@@ -11,7 +11,7 @@ const PART_ROWS: usize = 16;
 /// beside what it is made from.
 const SMALL_WEIGHTS: usize = 160 << 10;
 /// The rows of the sums' gradients that are added to the weights' at a time, for small weights and others.
-const CHUNK_ROWS: [usize; 2] = [128, 512];
+const CHUNK_ROWS: [usize; 2] = [128, 256];
 /// From this number of inputs on they are multiplied for many steps at once.
 const MANY_INPUTS: usize = 32;
 /// About how many rows of inputs are multiplied at once.
@@ -35,6 +35,7 @@ pub(crate) struct Plan<T> {
     pub(super) part: usize,
     /// Steps of a chunk.
     pub(super) chunk: usize,
+    pieces: Pieces,
 }
 
 /// Where the pieces of the room lie. Of groups that have no such piece it is empty.
@@ -87,28 +88,81 @@ fn whole(len: usize) -> usize {
     len.next_multiple_of(SEGMENT)
 }
 
+fn sum(lengths: &[usize]) -> usize {
+    lengths.iter().map(|&n| whole(n)).sum()
+}
+
+/// The lengths of the pieces of the room, of each group or of all. First what stays from the forward to the
+/// backward pass; then what the forward pass works with, and in the same place what the backward pass does,
+/// its last four for each part.
+#[derive(Default)]
+struct Pieces {
+    saved_sums: [usize; MAX_GROUPS],
+    c: usize,
+    peepholes: usize,
+
+    working_sums: [usize; MAX_GROUPS],
+    forward_input: [usize; MAX_GROUPS],
+    forward_state: [usize; MAX_GROUPS],
+    bias: [usize; MAX_GROUPS],
+    kept: usize,
+
+    backward_input: [usize; MAX_GROUPS],
+    backward_state: [usize; MAX_GROUPS],
+    carry: usize,
+    d_c: usize,
+    d_kept: usize,
+    d_peepholes: usize,
+    d_sums: [usize; MAX_GROUPS],
+    kept_of_chunk: usize,
+    columns: usize,
+    d_weights: [usize; MAX_GROUPS],
+}
+
 impl<T: Float> Plan<T> {
     #[track_caller]
-    pub(crate) fn new(cell: Cell, shape: SequenceShape, options: SequenceOptions) -> Plan<T> {
+    pub(crate) fn new(
+        cell: Cell,
+        shape: SequenceShape,
+        options: SequenceOptions,
+    ) -> Plan<T> {
         let SequenceShape { steps, batch, input, hidden } = shape;
-        assert!(steps > 0 && batch > 0 && input > 0 && hidden > 0, "a sequence of {shape:?}");
+        assert!(
+            steps > 0 && batch > 0 && input > 0 && hidden > 0,
+            "a sequence of {shape:?}"
+        );
         let weights = cell.gates().len() * hidden * (hidden + input);
         let small = weights <= SMALL_WEIGHTS;
-        let part = if small { batch.div_ceil(batch.div_ceil(PART_ROWS)) } else { batch };
+        let part = if small {
+            batch.div_ceil(batch.div_ceil(PART_ROWS))
+        } else {
+            batch
+        };
         let chunk = CHUNK_ROWS[usize::from(!small)].div_ceil(part).min(steps);
         let many = input >= MANY_INPUTS;
-        let floor = options.floor.unwrap_or(if size_of::<T>() == 4 { GRADIENT_FLOOR } else { 0.0 });
-        Plan {
+        let floor = options.floor.unwrap_or(if size_of::<T>() == 4 {
+            GRADIENT_FLOOR
+        } else {
+            0.0
+        });
+        let mut plan = Plan {
             cell,
             equations: cell.fused(),
             shape,
             options,
             floor: T::from_f64(floor),
             blocks: hidden.div_ceil(SEGMENT),
-            input_steps: if many { INPUT_ROWS.div_ceil(batch).min(steps) } else { 0 },
+            input_steps: if many {
+                INPUT_ROWS.div_ceil(batch).min(steps)
+            } else {
+                0
+            },
             part,
             chunk,
-        }
+            pieces: Pieces::default(),
+        };
+        plan.pieces = plan.measure();
+        plan
     }
 
     /// The group at an index, if the cell has so many.
@@ -141,16 +195,22 @@ impl<T: Float> Plan<T> {
     }
     /// The step of a group's sums at time t.
     pub(super) fn slot(&self, group: &Group, t: usize) -> usize {
-        if self.options.backward && group.saved { t } else { t % self.input_steps.max(1) }
+        if self.options.backward && group.saved {
+            t
+        } else {
+            t % self.input_steps.max(1)
+        }
     }
     pub(super) fn sums_layout(&self, group: &Group) -> Layout {
         let saved = self.options.backward && group.saved;
-        let steps = if saved { self.shape.steps } else { self.input_steps.max(1) };
+        let steps =
+            if saved { self.shape.steps } else { self.input_steps.max(1) };
         Layout::panels(steps, self.shape.batch, self.columns(group))
     }
     /// c_0 … c_T, or the latest only.
     pub(super) fn c_layout(&self) -> Layout {
-        let steps = if self.options.backward { self.shape.steps + 1 } else { 1 };
+        let steps =
+            if self.options.backward { self.shape.steps + 1 } else { 1 };
         Layout::panels(steps, self.shape.batch, self.units())
     }
     pub(super) fn c_slot(&self, t: usize) -> usize {
@@ -185,155 +245,195 @@ impl<T: Float> Plan<T> {
         Layout::panels(1, rows, self.units() * self.equations.peepholes())
     }
 
-    /// Gives the lengths of something for each group, 0 if the cell has fewer.
-    fn for_groups(&self, len: impl Fn(&Group) -> usize) -> [usize; MAX_GROUPS] {
-        std::array::from_fn(|g| self.group(g).map_or(0, &len))
-    }
-    /// `yes` if the condition holds, else 0.
-    fn lengths_of_saved(&self, saved: bool) -> [usize; MAX_GROUPS] {
-        self.for_groups(|g| if (self.options.backward && g.saved) == saved { self.sums_layout(g).len() } else { 0 })
-    }
-    fn c_len(&self) -> usize {
-        if self.equations.has_c() { self.c_layout().len() } else { 0 }
-    }
-    fn peepholes_len(&self) -> usize {
-        self.units() * self.equations.peepholes()
-    }
     pub(super) fn part_count(&self) -> usize {
         self.shape.batch.div_ceil(self.part)
     }
-    fn part_lengths(&self) -> ([usize; MAX_GROUPS], usize, usize, [usize; MAX_GROUPS]) {
-        let most = self.equations.groups().iter().map(|g| self.factors(g)).max().unwrap_or(0);
-        (
-            self.for_groups(|g| self.d_sums_layout(g, self.part).len()),
-            if self.has_kept() { self.kept_layout(self.part).len() } else { 0 },
-            Columns::<T>::len_of(self.chunk * self.part, most),
-            self.for_groups(|g| self.d_weights_layout(g).len()),
-        )
+
+    /// The lengths of all pieces of the room.
+    fn measure(&self) -> Pieces {
+        let batch = self.shape.batch;
+        let groups = |len: &dyn Fn(&Group) -> usize| {
+            std::array::from_fn(|g| {
+                self.equations.groups().get(g).map_or(0, len)
+            })
+        };
+        let if_there = |there: bool, len: usize| if there { len } else { 0 };
+        let backward = self.options.backward;
+        let with_x = self.options.input_gradient;
+        let (has_c, has_kept) = (self.equations.has_c(), self.has_kept());
+        let units = self.units_layout(batch).len();
+        let peepholes = self.equations.peepholes();
+        let most = self
+            .equations
+            .groups()
+            .iter()
+            .map(|g| self.factors(g))
+            .max()
+            .unwrap_or(0);
+        Pieces {
+            saved_sums: groups(&|g| {
+                if_there(backward && g.saved, self.sums_layout(g).len())
+            }),
+            c: if_there(has_c, self.c_layout().len()),
+            peepholes: self.units() * peepholes,
+            working_sums: groups(&|g| {
+                if_there(!(backward && g.saved), self.sums_layout(g).len())
+            }),
+            forward_input: groups(&|g| {
+                if_there(g.input, self.forward_input(g).len())
+            }),
+            forward_state: groups(&|g| {
+                if_there(g.state.is_some(), self.forward_state(g).len())
+            }),
+            bias: groups(&|g| self.columns(g)),
+            kept: if_there(has_kept, units),
+            backward_input: groups(&|g| {
+                if_there(g.input && with_x, self.backward_input(g).len())
+            }),
+            backward_state: groups(&|g| {
+                if_there(g.state.is_some(), self.backward_state(g).len())
+            }),
+            carry: units,
+            d_c: if_there(has_c, units),
+            d_kept: if_there(has_kept, units),
+            d_peepholes: if_there(
+                peepholes > 0,
+                self.d_peepholes_layout(batch).len(),
+            ),
+            d_sums: groups(&|g| self.d_sums_layout(g, self.part).len()),
+            kept_of_chunk: if_there(
+                has_kept,
+                self.kept_layout(self.part).len(),
+            ),
+            columns: Columns::<T>::len_of(self.chunk * self.part, most),
+            d_weights: groups(&|g| self.d_weights_layout(g).len()),
+        }
     }
     /// The room of one part.
     pub(super) fn part_room(&self) -> usize {
-        let (d_sums, kept, columns, d_weights) = self.part_lengths();
-        let groups: usize = d_sums.iter().chain(&d_weights).map(|&n| whole(n)).sum();
-        groups + whole(kept) + whole(columns)
+        let p = &self.pieces;
+        sum(&p.d_sums)
+            + whole(p.kept_of_chunk)
+            + whole(p.columns)
+            + sum(&p.d_weights)
+    }
+    /// What stays from the forward to the backward pass.
+    fn saved_room(&self) -> usize {
+        let p = &self.pieces;
+        sum(&p.saved_sums) + whole(p.c) + whole(p.peepholes)
+    }
+    /// Where, behind that, the backward pass has its parts.
+    fn parts_at(&self) -> usize {
+        let p = &self.pieces;
+        let panels = sum(&p.backward_input) + sum(&p.backward_state);
+        self.saved_room()
+            + panels
+            + whole(p.carry)
+            + whole(p.d_c)
+            + whole(p.d_kept)
+            + whole(p.d_peepholes)
     }
     /// The numbers that a sequence needs room for.
     pub(crate) fn room(&self) -> usize {
-        let kept: usize = self.lengths_of_saved(true).iter().map(|&n| whole(n)).sum::<usize>() + whole(self.c_len());
-        let work = |lengths: &[usize]| lengths.iter().map(|&n| whole(n)).sum::<usize>();
-        let forward = work(&self.lengths_of_saved(false))
-            + work(&self.for_groups(|g| if g.input { self.forward_input(g).len() } else { 0 }))
-            + work(&self.for_groups(|g| if g.state.is_some() { self.forward_state(g).len() } else { 0 }))
-            + work(&self.for_groups(|g| self.columns(g)))
-            + if self.has_kept() { whole(self.units_layout(self.shape.batch).len()) } else { 0 };
-        let backward = if self.options.backward { self.backward_work() } else { 0 };
-        kept + whole(self.peepholes_len()) + forward.max(backward)
-    }
-    fn backward_work(&self) -> usize {
-        let batch = self.shape.batch;
-        let units = whole(self.units_layout(batch).len());
-        let panels = self.backward_panels();
-        panels.iter().flatten().map(|&n| whole(n)).sum::<usize>()
-            + units * (1 + usize::from(self.equations.has_c()) + usize::from(self.has_kept()))
-            + whole(self.d_peepholes_len())
-            + self.part_count() * self.part_room()
-    }
-    fn backward_panels(&self) -> [[usize; MAX_GROUPS]; 2] {
-        let wanted = self.options.input_gradient;
-        [
-            self.for_groups(|g| if g.input && wanted { self.backward_input(g).len() } else { 0 }),
-            self.for_groups(|g| if g.state.is_some() { self.backward_state(g).len() } else { 0 }),
-        ]
-    }
-    fn d_peepholes_len(&self) -> usize {
-        if self.equations.peepholes() > 0 { self.d_peepholes_layout(self.shape.batch).len() } else { 0 }
+        let p = &self.pieces;
+        let panels = sum(&p.forward_input) + sum(&p.forward_state);
+        let forward = self.saved_room()
+            + sum(&p.working_sums)
+            + panels
+            + sum(&p.bias)
+            + whole(p.kept);
+        let backward = self.parts_at() + self.part_count() * self.part_room();
+        if self.options.backward { forward.max(backward) } else { forward }
     }
 
-    pub(super) fn forward_room<'a>(&self, room: &'a mut [T]) -> ForwardRoom<'a, T> {
+    pub(super) fn forward_room<'a>(
+        &self,
+        room: &'a mut [T],
+    ) -> ForwardRoom<'a, T> {
+        let p = &self.pieces;
         let mut cut = Cut(room);
-        let kept = self.lengths_of_saved(true).map(|n| cut.off(n));
-        let c = cut.off(self.c_len());
-        let peepholes = cut.off(self.peepholes_len());
-        let sums = self.lengths_of_saved(false).map(|n| cut.off(n));
-        let mut both = kept.into_iter().zip(sums);
-        ForwardRoom {
-            sums: std::array::from_fn(|_| {
-                let (kept, work) = both.next().expect("one of each for each group");
-                if kept.is_empty() { work } else { kept }
-            }),
-            c,
-            peepholes,
-            input_panels: self
-                .for_groups(|g| if g.input { self.forward_input(g).len() } else { 0 })
-                .map(|n| cut.off(n)),
-            state_panels: self
-                .for_groups(|g| if g.state.is_some() { self.forward_state(g).len() } else { 0 })
-                .map(|n| cut.off(n)),
-            bias: self.for_groups(|g| self.columns(g)).map(|n| cut.off(n)),
-            kept: cut.off(if self.has_kept() { self.units_layout(self.shape.batch).len() } else { 0 }),
+        let saved = p.saved_sums.map(|n| cut.off(n));
+        let (c, peepholes) = (cut.off(p.c), cut.off(p.peepholes));
+        // Of each group one of the two is empty.
+        let mut sums = saved;
+        for (sums, working) in
+            sums.iter_mut().zip(p.working_sums.map(|n| cut.off(n)))
+        {
+            if sums.is_empty() {
+                *sums = working;
+            }
         }
-    }
-    pub(super) fn backward_room<'a>(&self, room: &'a mut [T]) -> BackwardRoom<'a, T> {
-        let batch = self.shape.batch;
-        let units = self.units_layout(batch).len();
-        let mut cut = Cut(room);
-        let sums = self.lengths_of_saved(true).map(|n| cut.off(n));
-        let c = cut.off(self.c_len());
-        let peepholes = cut.off(self.peepholes_len());
-        let [input_panels, state_panels] = self.backward_panels().map(|group| group.map(|n| cut.off(n)));
-        BackwardRoom {
+        ForwardRoom {
             sums,
             c,
             peepholes,
-            input_panels,
-            state_panels,
-            carry: cut.off(units),
-            d_c: cut.off(if self.equations.has_c() { units } else { 0 }),
-            d_kept: cut.off(if self.has_kept() { units } else { 0 }),
-            d_peepholes: cut.off(self.d_peepholes_len()),
+            input_panels: p.forward_input.map(|n| cut.off(n)),
+            state_panels: p.forward_state.map(|n| cut.off(n)),
+            bias: p.bias.map(|n| cut.off(n)),
+            kept: cut.off(p.kept),
+        }
+    }
+    pub(super) fn backward_room<'a>(
+        &self,
+        room: &'a mut [T],
+    ) -> BackwardRoom<'a, T> {
+        let p = &self.pieces;
+        let mut cut = Cut(room);
+        BackwardRoom {
+            sums: p.saved_sums.map(|n| cut.off(n)),
+            c: cut.off(p.c),
+            peepholes: cut.off(p.peepholes),
+            input_panels: p.backward_input.map(|n| cut.off(n)),
+            state_panels: p.backward_state.map(|n| cut.off(n)),
+            carry: cut.off(p.carry),
+            d_c: cut.off(p.d_c),
+            d_kept: cut.off(p.d_kept),
+            d_peepholes: cut.off(p.d_peepholes),
             parts: cut.off(self.part_count() * self.part_room()),
         }
     }
     pub(super) fn part_rooms<'a>(&self, room: &'a mut [T]) -> PartRoom<'a, T> {
-        let (d_sums, kept, columns, d_weights) = self.part_lengths();
+        let p = &self.pieces;
         let mut cut = Cut(room);
         PartRoom {
-            d_sums: d_sums.map(|n| cut.off(n)),
-            kept: cut.off(kept),
-            columns: cut.off(columns),
-            d_weights: d_weights.map(|n| cut.off(n)),
+            d_sums: p.d_sums.map(|n| cut.off(n)),
+            kept: cut.off(p.kept_of_chunk),
+            columns: cut.off(p.columns),
+            d_weights: p.d_weights.map(|n| cut.off(n)),
         }
     }
     /// Where in the whole room a group's weight gradients of a part lie.
-    pub(super) fn d_weights_at(&self, part: usize, group: usize) -> Range<usize> {
-        let sum = |lengths: &[usize]| lengths.iter().map(|&n| whole(n)).sum::<usize>();
-        let (d_sums, kept, columns, d_weights) = self.part_lengths();
-        let before = sum(&d_sums) + whole(kept) + whole(columns) + sum(&d_weights[..group]);
+    pub(super) fn d_weights_at(
+        &self,
+        part: usize,
+        group: usize,
+    ) -> Range<usize> {
+        let p = &self.pieces;
+        let before = sum(&p.d_sums)
+            + whole(p.kept_of_chunk)
+            + whole(p.columns)
+            + sum(&p.d_weights[..group]);
         let start = self.parts_at() + part * self.part_room() + before;
-        start..start + d_weights[group]
-    }
-    /// Where the parts begin.
-    fn parts_at(&self) -> usize {
-        let kept: usize = self.lengths_of_saved(true).iter().map(|&n| whole(n)).sum::<usize>() + whole(self.c_len());
-        kept + whole(self.peepholes_len()) + self.backward_work() - self.part_count() * self.part_room()
+        start..start + p.d_weights[group]
     }
     /// Where the gradients lie that have reached h before the first step.
     pub(super) fn carry_at(&self) -> Range<usize> {
-        let units = self.units_layout(self.shape.batch).len();
-        let others = usize::from(self.equations.has_c()) + usize::from(self.has_kept());
-        let start = self.parts_at() - whole(self.d_peepholes_len()) - (1 + others) * whole(units);
-        start..start + units
+        let p = &self.pieces;
+        let behind = whole(p.carry)
+            + whole(p.d_c)
+            + whole(p.d_kept)
+            + whole(p.d_peepholes);
+        let start = self.parts_at() - behind;
+        start..start + p.carry
     }
     /// The same for c.
     pub(super) fn d_c_at(&self) -> Range<usize> {
-        let Range { start, end } = self.carry_at();
-        let units = whole(end - start);
-        start + units..end + units
+        let start = self.carry_at().start + whole(self.pieces.carry);
+        start..start + self.pieces.d_c
     }
     pub(super) fn d_peepholes_at(&self) -> Range<usize> {
-        let end = self.parts_at();
-        let start = end - whole(self.d_peepholes_len());
-        start..start + self.d_peepholes_len()
+        let start = self.parts_at() - whole(self.pieces.d_peepholes);
+        start..start + self.pieces.d_peepholes
     }
 
     /// Whether the shapes fit, and the states are those of the cell.
@@ -353,14 +453,23 @@ impl<T: Float> Plan<T> {
             ("b_hh", b_hh.dim(), (1, rows)),
         ];
         for (name, found, wanted) in shapes {
-            assert!(found == wanted, "{cell}: {name} is {found:?}, and {wanted:?} is needed");
+            assert!(
+                found == wanted,
+                "{cell}: {name} is {found:?}, and {wanted:?} is needed"
+            );
         }
         let c = inputs.start.c.as_ref().map(|c| c.dim());
         let wanted = self.equations.has_c().then_some((batch, hidden));
-        assert!(c == wanted, "{cell}: the state c is {c:?}, and {wanted:?} is needed");
+        assert!(
+            c == wanted,
+            "{cell}: the state c is {c:?}, and {wanted:?} is needed"
+        );
         let peephole = peephole.as_ref().map(|p| p.dim());
         let wanted = (vectors > 0).then_some((vectors, hidden));
-        assert!(peephole == wanted, "{cell}: the peepholes are {peephole:?}, and {wanted:?} is needed");
+        assert!(
+            peephole == wanted,
+            "{cell}: the peepholes are {peephole:?}, and {wanted:?} is needed"
+        );
         inputs.lengths.check(&self.shape);
     }
 
@@ -380,7 +489,9 @@ impl<T: Float> Plan<T> {
                 return (!all.is_empty()).then_some(all);
             }
             let start = (next..rows.end).find(|&b| lengths.of(b, steps) > t)?;
-            let end = (start..rows.end).find(|&b| lengths.of(b, steps) <= t).unwrap_or(rows.end);
+            let end = (start..rows.end)
+                .find(|&b| lengths.of(b, steps) <= t)
+                .unwrap_or(rows.end);
             next = end;
             Some(start..end)
         })

@@ -1,0 +1,229 @@
+//! `longlag bench`.
+
+use crate::cli::{BenchArgs, BenchCell, Dtype, Mode};
+use crate::failure::{Failure, print};
+use longlag_cells::{
+    Cell, GRADIENT_FLOOR, Initialisation, Layer, Lengths, Sequence, SequenceGradients, SequenceInputs,
+    SequenceOptions, SequenceShape, SequenceStates, State, Weights,
+};
+use longlag_numerics::random::Rng;
+use longlag_numerics::{Float, Parameters, Pointwise, Real, Scalar, isa, slice};
+use ndarray::{Array2, ArrayViewMut2};
+use serde::Serialize;
+use std::time::{Duration, Instant};
+
+/// What was measured; the field's names are those of the peers' benchmarks.
+#[derive(Debug, Serialize)]
+struct Measured {
+    peer: &'static str,
+    cell: BenchCell,
+    mode: Mode,
+    dtype: Dtype,
+    threads: usize,
+    isa: &'static str,
+    vanishing: bool,
+    #[serde(rename = "T")]
+    steps: usize,
+    #[serde(rename = "B")]
+    batch: usize,
+    #[serde(rename = "I")]
+    input: usize,
+    #[serde(rename = "H")]
+    hidden: usize,
+    ms_median: f64,
+    ms_min: f64,
+    repetitions: usize,
+    gflops: f64,
+}
+
+/// Measures one layer and prints the result.
+pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
+    let BenchArgs { seq_len, batch, input, hidden, .. } = args;
+    let numbers = [seq_len, batch, hidden + input, 8].iter().try_fold(1_usize, |n, &m| n.checked_mul(m));
+    let numbers = numbers.filter(|&n| n < 1 << 33);
+    if numbers.is_none() {
+        let advice = "take fewer steps, sequences or units";
+        return Err(Failure::Usage(format!("the layer would need more memory than 64 GiB: {advice}")));
+    }
+    let shape = SequenceShape { steps: seq_len, batch, input, hidden };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads).build();
+    let pool = pool.map_err(|error| {
+        Failure::Work(format!("can't start the threads: {error}; give fewer by --threads"))
+    })?;
+    let times = pool.install(|| match args.dtype {
+        Dtype::F32 => measure::<f32>(&args, shape),
+        Dtype::F64 => measure::<f64>(&args, shape),
+    });
+    let measured = summarise(&args, times);
+    if args.json {
+        let line = serde_json::to_string(&measured).expect("numbers and names become JSON");
+        return print(&format!("{line}\n"));
+    }
+    let Measured { ms_median, ms_min, repetitions, gflops, isa, .. } = measured;
+    print(&format!(
+        "{ms_median:.4} ms, the median of {repetitions} (fastest {ms_min:.4} ms); {gflops:.1} GFLOP/s with {isa}\n"
+    ))
+}
+
+fn summarise(args: &BenchArgs, mut times: Vec<Duration>) -> Measured {
+    times.sort_unstable();
+    let n = times.len();
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    let ms_median = (ms(times[(n - 1) / 2]) + ms(times[n / 2])) / 2.0;
+    let BenchArgs { seq_len, batch, input, hidden, .. } = *args;
+    let passes = if args.mode == Mode::Fwd { 1 } else { 3 };
+    let products = seq_len * batch * (input + hidden) * args.cell.cell().gates().len() * hidden;
+    Measured {
+        peer: "longlag",
+        cell: args.cell,
+        mode: args.mode,
+        dtype: args.dtype,
+        threads: args.threads,
+        isa: isa::active().name(),
+        vanishing: args.vanishing,
+        steps: seq_len,
+        batch,
+        input,
+        hidden,
+        ms_median,
+        ms_min: ms(times[0]),
+        repetitions: n,
+        gflops: (2 * passes * products) as f64 / ms_median / 1e6,
+    }
+}
+
+/// One number times another.
+struct Times(f64);
+impl Pointwise<1, 1> for Times {
+    #[inline(always)]
+    fn apply<R: Real>(&self, [x]: [R; 1]) -> [R; 1] {
+        [x * x.constant(self.0)]
+    }
+}
+
+/// Times one step after another: forward, or also mean(out²) and backward.
+fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Duration> {
+    let SequenceShape { steps, batch, input, hidden } = shape;
+    let cell = args.cell.cell();
+    let rng = Rng::new(1);
+    let layer = Layer::new("", cell, input, hidden);
+    let mut parameters = Parameters::<T>::default();
+    layer.push_parameters(&mut parameters, &Initialisation::default(), &rng);
+    if args.vanishing {
+        shrink(cell, hidden, &mut parameters);
+    }
+    let names = &layer.names;
+    let mut d_parameters = parameters.map(|_| T::ZERO);
+    let mut draw = rng.stream("input");
+    let x = Array2::from_shape_simple_fn((steps * batch, input), || T::of(draw.normal()));
+    let zero = Array2::from_elem((batch, hidden), T::ZERO);
+    let (train, with_x) = (args.mode != Mode::Fwd, args.mode == Mode::TrainDx);
+    // Its own default, but for a vanishing gradient in f32 said aloud.
+    let floor = args.floor.map(|floor| if floor { GRADIENT_FLOOR } else { 0.0 });
+    let options = SequenceOptions { backward: train, input_gradient: with_x, floor };
+    let mut sequence = Sequence::<T>::new(cell, shape, options);
+
+    let outputs = |rows| Array2::from_elem((rows, hidden), T::ZERO);
+    let (mut h, mut last_h, mut last_c) = (outputs(steps * batch), outputs(batch), outputs(batch));
+    let (mut d_h, mut d_x) = (outputs(if train { steps * batch } else { 1 }), None);
+    if with_x {
+        d_x = Some(Array2::from_elem((steps * batch, input), T::ZERO));
+    }
+    let inputs = SequenceInputs {
+        weights: Weights {
+            w_ih: parameters.view(&names.w_ih),
+            w_hh: parameters.view(&names.w_hh),
+            b_ih: parameters.view(&names.b_ih),
+            b_hh: parameters.view(&names.b_hh),
+            peephole: None,
+        },
+        x: x.view(),
+        start: State { h: zero.view(), c: cell.has_c().then(|| zero.view()) },
+        lengths: Lengths::Full,
+    };
+    // The loss is the mean of the squares of all outputs, or of those of the last step.
+    let first = if args.vanishing { (steps - 1) * batch } else { 0 };
+    let mut step = || {
+        let c = cell.has_c().then(|| last_c.view_mut());
+        let last = State { h: last_h.view_mut(), c };
+        sequence.forward(&inputs, SequenceStates { h: h.view_mut(), c: None, last });
+        if !train {
+            return;
+        }
+        let out = &h.as_slice().expect("whole rows")[first * hidden..];
+        let loss = slice::norm(out);
+        std::hint::black_box(loss * loss / out.len() as f64);
+        let all = d_h.as_slice_mut().expect("whole rows");
+        let (before, d_out) = all.split_at_mut(first * hidden);
+        before.fill(T::ZERO);
+        slice::pointwise(&Times(2.0 / out.len() as f64), [out], [d_out], false);
+        d_parameters.values.fill(T::ZERO);
+        if let Some(d_x) = &mut d_x {
+            d_x.fill(T::ZERO);
+        }
+        // What comes from the last state alone is nothing.
+        let c = cell.has_c().then(|| last_c.view_mut());
+        let mut last = State { h: last_h.view_mut(), c };
+        last.h.fill(T::ZERO);
+        last.c.iter_mut().for_each(|c| c.fill(T::ZERO));
+        let gradients = SequenceStates { h: d_h.view_mut(), c: None, last };
+        let d_inputs = SequenceGradients { x: d_x.as_mut().map(|d| d.view_mut()), start: None };
+        let d_weights = matrices(&mut d_parameters, [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh]);
+        sequence.backward(&inputs, h.view(), gradients, d_weights, d_inputs);
+    };
+    let mut timed = || {
+        let start = Instant::now();
+        step();
+        start.elapsed()
+    };
+    timed();
+    timed();
+    let start = Instant::now();
+    let mut times = Vec::new();
+    while times.len() < 3 || start.elapsed().as_secs_f64() < args.seconds {
+        times.push(timed());
+    }
+    times
+}
+
+/// The gradients, which lie one after the other in this order, as matrices.
+fn matrices<'a, T: Float>(all: &'a mut Parameters<T>, names: [&str; 4]) -> Weights<ArrayViewMut2<'a, T>> {
+    let spans = names.map(|name| all.span(name).clone());
+    let mut rest = &mut all.values[..];
+    let [w_ih, w_hh, b_ih, b_hh] = spans.map(|span| {
+        let (these, others) = std::mem::take(&mut rest).split_at_mut(span.len());
+        rest = others;
+        ArrayViewMut2::from_shape(span.shape, these).expect("a span has its shape's length")
+    });
+    Weights { w_ih, w_hh, b_ih, b_hh, peephole: None }
+}
+
+/// Makes gradients vanish: recurrent weights a tenth, and no bias in an LSTM's forget gate.
+fn shrink<T: Float + Scalar>(cell: Cell, hidden: usize, parameters: &mut Parameters<T>) {
+    parameters.view_mut("weight_hh_l0").iter_mut().for_each(|w| *w = *w * T::of(0.1));
+    if let Some(gate) = cell.gates().iter().position(|gate| *gate == "f") {
+        for name in ["bias_ih_l0", "bias_hh_l0"] {
+            let start = parameters.span(name).start + gate * hidden;
+            parameters.values[start..start + hidden].fill(T::ZERO);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_gradients_lie_in_the_order_of_their_names() {
+        let layer = Layer::new("", Cell::Gru, 2, 3);
+        let mut parameters = Parameters::<f32>::default();
+        layer.push_parameters(&mut parameters, &Initialisation::default(), &Rng::new(1));
+        let copy = parameters.clone();
+        let names = &layer.names;
+        let d = matrices(&mut parameters, [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh]);
+        assert_eq!(d.w_ih, copy.view(&names.w_ih));
+        assert_eq!(d.w_hh, copy.view(&names.w_hh));
+        assert_eq!(d.b_ih, copy.view(&names.b_ih));
+        assert_eq!(d.b_hh, copy.view(&names.b_hh));
+    }
+}
