@@ -135,7 +135,7 @@ impl<'a, T: Float> Forward<'a, T> {
         x: [Segments<'_, T>; N],
         y: [Segments<'_, T>; M],
     ) {
-        panel::map(p, self.rows, self.blocks.clone(), &x, &y, T::ZERO);
+        panel::map(p, self.rows, self.blocks.clone(), &x, &y);
     }
 }
 
@@ -157,13 +157,7 @@ impl<'a, T: Float> Backward<'a, T> {
         x: [Segments<'_, T>; N],
         y: [Segments<'_, T>; M],
     ) {
-        panel::map(
-            p,
-            self.step.rows,
-            self.step.blocks.clone(),
-            &x,
-            &y,
-            self.floor,
-        );
+        let Forward { rows, blocks, .. } = &self.step;
+        panel::map_above(self.floor, p, *rows, blocks.clone(), &x, &y);
     }
 }

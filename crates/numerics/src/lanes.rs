@@ -159,6 +159,131 @@ pub trait Float:
     fn finite(self) -> bool;
 }
 
+/// Two registers that take every step together.
+///
+/// An equation is a chain in which each operation waits for the one before; with two chains side by side one
+/// computes while the other waits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair<L>(pub(crate) L, pub(crate) L);
+
+impl<L: Lanes> sealed::Sealed for Pair<L> {}
+macro_rules! both {
+    ($($trait:ident $method:ident)*) => { $(
+        impl<L: Lanes> $trait for Pair<L> {
+            type Output = Self;
+            #[inline(always)]
+            fn $method(self, b: Self) -> Self {
+                Pair($trait::$method(self.0, b.0), $trait::$method(self.1, b.1))
+            }
+        }
+    )* };
+}
+both! { Add add  Sub sub  Mul mul  Div div }
+impl<L: Lanes> Neg for Pair<L> {
+    type Output = Self;
+    #[inline(always)]
+    fn neg(self) -> Self {
+        Pair(-self.0, -self.1)
+    }
+}
+#[allow(unsafe_code)]
+impl<L: Lanes> Lanes for Pair<L> {
+    type Element = L::Element;
+    type Mask = (L::Mask, L::Mask);
+    const WIDTH: usize = 2 * L::WIDTH;
+    #[inline(always)]
+    unsafe fn splat(x: L::Element) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Pair(L::splat(x), L::splat(x)) }
+    }
+    #[inline(always)]
+    unsafe fn load(p: *const L::Element) -> Self {
+        // SAFETY: the caller's promise.
+        unsafe { Pair(L::load(p), L::load(p.add(L::WIDTH))) }
+    }
+    #[inline(always)]
+    unsafe fn store(self, p: *mut L::Element) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.0.store(p);
+            self.1.store(p.add(L::WIDTH));
+        }
+    }
+    #[inline(always)]
+    fn fill(self, x: L::Element) -> Self {
+        let x = self.0.fill(x);
+        Pair(x, x)
+    }
+    #[inline(always)]
+    fn mul_add(self, b: Self, c: Self) -> Self {
+        Pair(self.0.mul_add(b.0, c.0), self.1.mul_add(b.1, c.1))
+    }
+    #[inline(always)]
+    fn neg_mul_add(self, b: Self, c: Self) -> Self {
+        Pair(self.0.neg_mul_add(b.0, c.0), self.1.neg_mul_add(b.1, c.1))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Pair(self.0.sqrt(), self.1.sqrt())
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Pair(self.0.abs(), self.1.abs())
+    }
+    #[inline(always)]
+    fn copysign(self, sign: Self) -> Self {
+        Pair(self.0.copysign(sign.0), self.1.copysign(sign.1))
+    }
+    #[inline(always)]
+    fn round(self) -> Self {
+        Pair(self.0.round(), self.1.round())
+    }
+    #[inline(always)]
+    fn at_most(self, limit: Self) -> Self {
+        Pair(self.0.at_most(limit.0), self.1.at_most(limit.1))
+    }
+    #[inline(always)]
+    fn at_least(self, limit: Self) -> Self {
+        Pair(self.0.at_least(limit.0), self.1.at_least(limit.1))
+    }
+    #[inline(always)]
+    fn lt(self, b: Self) -> Self::Mask {
+        (self.0.lt(b.0), self.1.lt(b.1))
+    }
+    #[inline(always)]
+    fn eq(self, b: Self) -> Self::Mask {
+        (self.0.eq(b.0), self.1.eq(b.1))
+    }
+    #[inline(always)]
+    fn pick(mask: Self::Mask, yes: Self, no: Self) -> Self {
+        Pair(L::pick(mask.0, yes.0, no.0), L::pick(mask.1, yes.1, no.1))
+    }
+    #[inline(always)]
+    fn exchange<const SPAN: usize>(self, other: Self) -> (Self, Self) {
+        if SPAN == L::WIDTH {
+            return (Pair(self.0, other.0), Pair(self.1, other.1));
+        }
+        let (first, second) = (self.0.exchange::<SPAN>(other.0), self.1.exchange::<SPAN>(other.1));
+        (Pair(first.0, second.0), Pair(first.1, second.1))
+    }
+    #[inline(always)]
+    fn pow2(self) -> Self {
+        Pair(self.0.pow2(), self.1.pow2())
+    }
+    #[inline(always)]
+    fn scale(self, n: Self) -> Self {
+        Pair(self.0.scale(n.0), self.1.scale(n.1))
+    }
+    #[inline(always)]
+    fn exponent(self) -> Self {
+        Pair(self.0.exponent(), self.1.exponent())
+    }
+    #[inline(always)]
+    fn mantissa(self) -> Self {
+        Pair(self.0.mantissa(), self.1.mantissa())
+    }
+}
+
 macro_rules! float {
     ($t:ident, $bits:ident, $mantissa:literal, $bias:literal, $avx2:ident, $avx512:ident, $neon:ident) => {
         impl sealed::Sealed for $t {}

@@ -12,7 +12,7 @@
 //! the operands in turn and each one's k upwards; [`accumulate`] adds one such chain from 0 to what is there.
 
 use crate::isa::{self, Cpu, Kernel, MAX_WIDTH};
-use crate::lanes::{Float, Lanes};
+use crate::lanes::{Float, Lanes, Pair};
 use crate::real::Pointwise;
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::cell::Cell;
@@ -401,7 +401,6 @@ pub struct Segments<'a, T> {
 /// `y = p(x)` element by element, over `rows` rows and the blocks of [`SEGMENT`] units in `blocks`.
 ///
 /// Sources and targets may be the same segments: what is read of an element is read before it is written.
-/// Numbers whose absolute value is below `floor` are written as 0.
 ///
 /// # Panics
 /// If a segment is not in its matrix, or a target is for reading.
@@ -412,10 +411,40 @@ pub fn map<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
     blocks: Range<usize>,
     x: &[Segments<'_, T>; N],
     y: &[Segments<'_, T>; M],
-    floor: T,
 ) {
+    if check_map(rows, &blocks, x, y) {
+        isa::run(Map::<_, _, N, M, false> { p, rows, blocks, x, y, floor: T::ZERO });
+    }
+}
+
+/// [`map`], but numbers whose absolute value is below `floor` are written as 0.
+///
+/// # Panics
+/// As [`map`].
+#[track_caller]
+pub fn map_above<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
+    floor: T,
+    p: &P,
+    rows: usize,
+    blocks: Range<usize>,
+    x: &[Segments<'_, T>; N],
+    y: &[Segments<'_, T>; M],
+) {
+    if check_map(rows, &blocks, x, y) {
+        isa::run(Map::<_, _, N, M, true> { p, rows, blocks, x, y, floor });
+    }
+}
+
+/// Whether there is anything to do.
+#[track_caller]
+fn check_map<T: Copy + std::fmt::Debug>(
+    rows: usize,
+    blocks: &Range<usize>,
+    x: &[Segments<'_, T>],
+    y: &[Segments<'_, T>],
+) -> bool {
     if blocks.is_empty() || rows == 0 {
-        return;
+        return false;
     }
     for s in x.iter().chain(y) {
         let last = s.first + (blocks.end - 1) * s.every;
@@ -423,10 +452,10 @@ pub fn map<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
         assert!(last < s.matrix.segments() && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
     }
     assert!(y.iter().all(|s| s.matrix.writable), "map: a target is for reading");
-    isa::run(Map { p, rows, blocks, x, y, floor });
+    true
 }
 
-struct Map<'a, T, P, const N: usize, const M: usize> {
+struct Map<'a, T, P, const N: usize, const M: usize, const FLOOR: bool> {
     p: &'a P,
     rows: usize,
     blocks: Range<usize>,
@@ -435,92 +464,185 @@ struct Map<'a, T, P, const N: usize, const M: usize> {
     floor: T,
 }
 
-impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize> Kernel<T> for Map<'_, T, P, N, M> {
+impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize, const FLOOR: bool> Kernel<T>
+    for Map<'_, T, P, N, M, FLOOR>
+{
     type Output = ();
     #[inline(always)]
     #[allow(unsafe_code)]
     fn run<L: Lanes<Element = T>>(self, cpu: Cpu<L>) {
-        // Of each matrix: where the block begins, and the distance of its rows.
-        let mut x = [(std::ptr::null_mut::<T>(), 0); N];
-        let mut y = [(std::ptr::null_mut::<T>(), 0); M];
         let floor = cpu.splat(self.floor);
-        for block in self.blocks {
-            let mut width = SEGMENT;
-            let mut place = |s: &Segments<'_, T>| {
-                let column = (s.first + block * s.every) * SEGMENT;
-                width = width.min(s.matrix.columns() - column);
-                (s.matrix.element(0, 0, column), if s.matrix.rows() == 1 { 0 } else { s.matrix.layout.row })
-            };
-            for i in 0..N {
-                x[i] = place(&self.x[i]);
-            }
-            for i in 0..M {
-                y[i] = place(&self.y[i]);
-            }
-            // SAFETY: `map` has checked that the block's segments and all rows are in the matrices, of whose
-            // columns `width` are left; the `Cpu` proves the registers.
-            unsafe {
-                if width == SEGMENT {
+        let whole = |places: &Places<T, N, M>| places.width == SEGMENT;
+        // SAFETY: `map` has checked that the blocks' segments and all rows are in the matrices, of whose columns
+        // `width` are left; the `Cpu` proves the registers.
+        unsafe {
+            let mut block = self.blocks.start;
+            while block < self.blocks.end {
+                let at = self.places(block);
+                block += 1;
+                if !whole(&at) {
                     for r in 0..self.rows {
-                        for v in (0..SEGMENT).step_by(L::WIDTH) {
-                            along::<L, P, N, M>(self.p, &x, &y, r, v, floor);
-                        }
+                        at.row(r).through_whole_segments::<L, P, FLOOR>(self.p, floor);
                     }
-                } else {
-                    // Through whole segments of our own.
-                    let (mut whole_x, mut whole_y) = ([[T::ZERO; SEGMENT]; N], [[T::ZERO; SEGMENT]; M]);
-                    for r in 0..self.rows {
-                        for (whole, (from, row)) in whole_x.iter_mut().zip(x) {
-                            from.wrapping_add(r * row).copy_to_nonoverlapping(whole.as_mut_ptr(), width);
-                        }
-                        let mut from = [(std::ptr::null_mut::<T>(), 0); N];
-                        let mut to = [(std::ptr::null_mut::<T>(), 0); M];
-                        for i in 0..N {
-                            from[i] = (whole_x[i].as_mut_ptr(), 0);
-                        }
-                        for i in 0..M {
-                            to[i] = (whole_y[i].as_mut_ptr(), 0);
-                        }
-                        for v in (0..SEGMENT).step_by(L::WIDTH) {
-                            along::<L, P, N, M>(self.p, &from, &to, 0, v, floor);
-                        }
-                        for (whole, (to, row)) in whole_y.iter().zip(y) {
-                            to.wrapping_add(r * row).copy_from_nonoverlapping(whole.as_ptr(), width);
-                        }
-                    }
+                    continue;
+                }
+                let mut r = 0;
+                if self.rows == 1 && block < self.blocks.end && whole(&self.places(block)) {
+                    // A single row has its companion in the next block.
+                    at.row(0).pair::<L, P, FLOOR>(&self.places(block).row(0), self.p, floor);
+                    block += 1;
+                    continue;
+                }
+                while r + 1 < self.rows {
+                    at.row(r).pair::<L, P, FLOOR>(&at.row(r + 1), self.p, floor);
+                    r += 2;
+                }
+                if r < self.rows {
+                    at.row(r).single::<L, P, FLOOR>(self.p, floor);
                 }
             }
         }
     }
 }
 
-/// One register of [`map`].
-///
-/// # Safety
-/// All of `x` can be read, all of `y` written, at row r for a register from v on; the CPU has it.
-#[inline(always)]
-#[allow(unsafe_code)]
-unsafe fn along<L: Lanes, P: Pointwise<N, M>, const N: usize, const M: usize>(
-    p: &P,
-    x: &[(*mut L::Element, usize); N],
-    y: &[(*mut L::Element, usize); M],
-    r: usize,
-    v: usize,
-    floor: L,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = floor.fill(L::Element::ZERO);
-        let mut values = [zero; N];
+impl<T: Float, P, const N: usize, const M: usize, const FLOOR: bool> Map<'_, T, P, N, M, FLOOR> {
+    #[inline(always)]
+    fn places(&self, block: usize) -> Places<T, N, M> {
+        let mut places =
+            Places { x: [(std::ptr::null_mut(), 0); N], y: [(std::ptr::null_mut(), 0); M], width: SEGMENT };
+        let mut place = |s: &Segments<'_, T>| {
+            let column = (s.first + block * s.every) * SEGMENT;
+            places.width = places.width.min(s.matrix.columns() - column);
+            (s.matrix.element(0, 0, column), if s.matrix.rows() == 1 { 0 } else { s.matrix.layout.row })
+        };
         for i in 0..N {
-            values[i] = L::load(x[i].0.wrapping_add(r * x[i].1 + v));
+            places.x[i] = place(&self.x[i]);
         }
-        let values = p.apply(values);
         for i in 0..M {
-            let small = values[i].abs().lt(floor);
-            L::pick(small, zero, values[i]).store(y[i].0.wrapping_add(r * y[i].1 + v));
+            places.y[i] = place(&self.y[i]);
+        }
+        places
+    }
+}
+
+/// Where a block begins in each matrix, and how far apart its rows are.
+struct Places<T, const N: usize, const M: usize> {
+    x: [(*mut T, usize); N],
+    y: [(*mut T, usize); M],
+    /// The columns of the block that are there.
+    width: usize,
+}
+
+/// Where a row of a block begins in each matrix.
+struct Row<T, const N: usize, const M: usize> {
+    x: [*mut T; N],
+    y: [*mut T; M],
+    width: usize,
+}
+
+impl<T: Float, const N: usize, const M: usize> Places<T, N, M> {
+    #[inline(always)]
+    fn row(&self, r: usize) -> Row<T, N, M> {
+        let mut row = Row { x: [std::ptr::null_mut(); N], y: [std::ptr::null_mut(); M], width: self.width };
+        for i in 0..N {
+            row.x[i] = self.x[i].0.wrapping_add(r * self.x[i].1);
+        }
+        for i in 0..M {
+            row.y[i] = self.y[i].0.wrapping_add(r * self.y[i].1);
+        }
+        row
+    }
+}
+
+#[allow(unsafe_code)]
+impl<T: Float, const N: usize, const M: usize> Row<T, N, M> {
+    /// The equations over this row.
+    ///
+    /// # Safety
+    /// A segment of each of `x` can be read, of each of `y` written; the CPU has the registers.
+    #[inline(always)]
+    unsafe fn single<L, P, const FLOOR: bool>(&self, p: &P, floor: L)
+    where
+        L: Lanes<Element = T>,
+        P: Pointwise<N, M>,
+    {
+        let zero = floor.fill(T::ZERO);
+        for v in (0..SEGMENT).step_by(L::WIDTH) {
+            let mut x = [zero; N];
+            // SAFETY: the caller's promise.
+            unsafe {
+                for i in 0..N {
+                    x[i] = L::load(self.x[i].wrapping_add(v));
+                }
+                let y = p.apply(x);
+                for i in 0..M {
+                    above::<L, FLOOR>(y[i], floor).store(self.y[i].wrapping_add(v));
+                }
+            }
         }
     }
+
+    /// The equations over this row and another, together.
+    ///
+    /// # Safety
+    /// As for [`single`](Self::single), for both.
+    #[inline(always)]
+    unsafe fn pair<L, P, const FLOOR: bool>(&self, other: &Self, p: &P, floor: L)
+    where
+        L: Lanes<Element = T>,
+        P: Pointwise<N, M>,
+    {
+        let zero = floor.fill(T::ZERO);
+        for v in (0..SEGMENT).step_by(L::WIDTH) {
+            let mut x = [Pair(zero, zero); N];
+            // SAFETY: the caller's promise.
+            unsafe {
+                for i in 0..N {
+                    x[i] = Pair(L::load(self.x[i].wrapping_add(v)), L::load(other.x[i].wrapping_add(v)));
+                }
+                let y = p.apply(x);
+                for i in 0..M {
+                    let Pair(first, second) = above::<Pair<L>, FLOOR>(y[i], Pair(floor, floor));
+                    first.store(self.y[i].wrapping_add(v));
+                    second.store(other.y[i].wrapping_add(v));
+                }
+            }
+        }
+    }
+
+    /// The equations over this row, of whose segments only `width` columns are there.
+    ///
+    /// # Safety
+    /// `width` elements of each of `x` can be read, of each of `y` written; the CPU has the registers.
+    #[inline(always)]
+    unsafe fn through_whole_segments<L, P, const FLOOR: bool>(&self, p: &P, floor: L)
+    where
+        L: Lanes<Element = T>,
+        P: Pointwise<N, M>,
+    {
+        let (mut x, mut y) = ([[T::ZERO; SEGMENT]; N], [[T::ZERO; SEGMENT]; M]);
+        let mut whole = Row { x: [std::ptr::null_mut(); N], y: [std::ptr::null_mut(); M], width: SEGMENT };
+        // SAFETY: the caller's promise; the segments of our own are whole.
+        unsafe {
+            for i in 0..N {
+                self.x[i].copy_to_nonoverlapping(x[i].as_mut_ptr(), self.width);
+                whole.x[i] = x[i].as_mut_ptr();
+            }
+            for i in 0..M {
+                whole.y[i] = y[i].as_mut_ptr();
+            }
+            whole.single::<L, P, FLOOR>(p, floor);
+            for i in 0..M {
+                self.y[i].copy_from_nonoverlapping(y[i].as_ptr(), self.width);
+            }
+        }
+    }
+}
+
+/// `value`, or 0 where it is below the floor.
+#[inline(always)]
+fn above<L: Lanes, const FLOOR: bool>(value: L, floor: L) -> L {
+    if FLOOR { L::pick(value.abs().lt(floor), value.fill(L::Element::ZERO), value) } else { value }
 }
 
 struct Multiply<'a, T> {
