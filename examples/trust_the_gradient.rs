@@ -52,8 +52,13 @@ impl check::Function for Outputs {
         self.layer.cell.name()
     }
     fn eval<'t, T: Scalar>(&self, x: &[Var<'t, T>]) -> Var<'t, T> {
-        let weights =
-            Weights { w_ih: x[0], w_hh: x[1], b_ih: x[2], b_hh: x[3], peephole: None };
+        let weights = Weights {
+            w_ih: x[0],
+            w_hh: x[1],
+            b_ih: x[2],
+            b_hh: x[3],
+            peephole: None,
+        };
         let start = State { h: x[5], c: x.get(6).copied() };
         let mut outputs = Vec::new();
         self.layer.unroll(&weights, x[4], start, |_, s| outputs.push(s.h));

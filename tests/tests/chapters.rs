@@ -47,17 +47,20 @@ fn the_first_race() {
         assert!(fact(&format!("{cell}_accuracy_low")) > 2.0 * fact("majority_accuracy"));
         assert!(fact(&format!("{cell}_accuracy_high")) < fact("regression_accuracy"));
     }
-    // "The GRU is ahead for most of the way. LSTM and plain network stay together at first; then the plain
-    // network is left behind, and its runs end up the furthest apart."
+    // "First the LSTM leads, then the GRU, and the plain network keeps up. From then on it is behind both, and
+    // its runs end up the furthest apart."
     let curve = |cell: &str| report.find_series(&format!("{cell}_accuracy")).expect("a series").clone();
     let [rnn, lstm, gru] = ["rnn", "lstm", "gru"].map(curve);
     for (i, update) in rnn.x().into_iter().enumerate() {
         let [rnn, lstm, gru] = [&rnn, &lstm, &gru].map(|curve| curve.y()[i]);
-        if (300.0..900.0).contains(&update) {
+        if (300.0..400.0).contains(&update) {
+            assert!(lstm > gru.max(rnn), "update {update}");
+        }
+        if (400.0..750.0).contains(&update) {
             assert!(gru > lstm.max(rnn), "update {update}");
         }
-        if update < 600.0 {
-            assert!((rnn - lstm).abs() < 0.08, "update {update}");
+        if update < 750.0 {
+            assert!(rnn > lstm.max(gru) - 0.13, "update {update}");
         } else {
             assert!(rnn < lstm.min(gru), "update {update}");
         }
@@ -75,8 +78,8 @@ fn the_first_race() {
     assert!(fact("lstm_reach_before") < 1e-3);
     let cell_state = fact("lstm_cell_state_reach_before");
     assert!((1e-6..1e-3).contains(&cell_state), "{cell_state:e}");
-    // "The GRU ends with one that arrives almost whole. The plain network has repaired its own gradient."
-    assert!(fact("gru_reach_after") > 0.5 && fact("gru_reach_before_high") < 1e-9);
+    // "The GRU ends with one of which a good part arrives. The plain network has repaired its own gradient."
+    assert!(fact("gru_reach_after_low") > 0.3 && fact("gru_reach_before_high") < 1e-9);
     assert!(fact("rnn_reach_after_low") > 1e-2 && fact("rnn_reach_before_high") < 1e-9);
     // Matched parameters: within two per cent.
     for cell in ["rnn", "lstm", "gru"] {

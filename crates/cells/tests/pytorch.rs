@@ -2,7 +2,7 @@
 //! cases in `data/`.
 
 use longlag_autodiff::{Bound, Tape, Var};
-use longlag_cells::{Cell, Initialisation, Layer, State};
+use longlag_cells::{Cell, Initialisation, Layer, SequenceRequest, State};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
@@ -92,8 +92,44 @@ fn outputs<'t>(
     tape.stack(&states[1..].iter().map(|s| s.h).collect::<Vec<_>>())
 }
 
+/// Both ways to run a layer.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Composed,
+    Fused,
+}
+
+/// All states, the start first.
+fn states<'t>(
+    way: Way,
+    layer: &Layer,
+    parameters: &Bound<'t, '_, f64>,
+    x: Var<'t, f64>,
+    start: State<Var<'t, f64>>,
+) -> Vec<State<Var<'t, f64>>> {
+    let w = layer.weights(parameters);
+    let ([rows, _], [batch, _]) = (x.shape(), start.h.shape());
+    match way {
+        Way::Composed => layer.states(&w, x, start),
+        Way::Fused => {
+            let request = SequenceRequest {
+                all_c: true,
+                floor: Some(0.0),
+                ..SequenceRequest::default()
+            };
+            let all = layer.sequence_with(&w, x, start, request);
+            let step = |t: usize| State {
+                h: all.h.rows(t * batch..(t + 1) * batch),
+                c: all.c.map(|c| c.rows(t * batch..(t + 1) * batch)),
+            };
+            std::iter::once(start).chain((0..rows / batch).map(step)).collect()
+        }
+    }
+}
+
 /// The states of a case on the tape, the start first, and Σ result · its upstream gradient.
 fn run<'t>(
+    way: Way,
     case: &Value,
     layer: &Layer,
     tape: &'t Tape<f64>,
@@ -103,7 +139,7 @@ fn run<'t>(
     let leaf = |name| tape.leaf(&matrix(case, name).view());
     let start =
         State { h: leaf("h0"), c: layer.cell.has_c().then(|| leaf("c0")) };
-    let states = layer.states(&layer.weights(parameters), x, start);
+    let states = states(way, layer, parameters, x, start);
     let last = *states.last().unwrap();
     let results = [
         ("d_output", Some(outputs(tape, &states))),
@@ -119,18 +155,22 @@ fn run<'t>(
     (states, loss.unwrap())
 }
 
+fn both_ways(cases: &[Value]) -> impl Iterator<Item = (&Value, Way)> {
+    cases.iter().flat_map(|case| [(case, Way::Composed), (case, Way::Fused)])
+}
+
 #[test]
 fn outputs_and_all_gradients_agree_with_pytorch() {
     let cases = pytorch("d_output");
     let cells: Vec<_> =
         cases.iter().map(|case| case["cell"].as_str().unwrap()).collect();
     assert_eq!(cells, ["rnn-tanh", "rnn-relu", "lstm", "gru"]);
-    for case in &cases {
+    for (case, way) in both_ways(&cases) {
         let (layer, parameters) = layer(case, |name| matrix(case, name));
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
         let x = tape.leaf(&matrix(case, "input").view());
-        let (states, loss) = run(case, &layer, &tape, &bound, x);
+        let (states, loss) = run(way, case, &layer, &tape, &bound, x);
         let check = |what: &str, got: ArrayView2<f64>| {
             check(case, what, got, matrix(case, what).view(), TOLERANCE);
         };
@@ -157,12 +197,12 @@ fn outputs_and_all_gradients_agree_with_pytorch() {
 /// by itself.
 #[test]
 fn the_gradients_of_all_states_agree_with_pytorch() {
-    for case in &pytorch("dL_dh") {
+    for (case, way) in both_ways(&pytorch("dL_dh")) {
         let (layer, parameters) = layer(case, |name| matrix(case, name));
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
         let x = tape.constant(&matrix(case, "input").view());
-        let (states, loss) = run(case, &layer, &tape, &bound, x);
+        let (states, loss) = run(way, case, &layer, &tape, &bound, x);
         let grads = loss.backward();
         let [batch, _] = states[0].h.shape();
         for (t, state) in states.iter().enumerate() {
@@ -202,7 +242,7 @@ fn the_gru_with_reset_before_agrees_with_onnxruntime() {
                 .collect();
             concatenate(Axis(axis), &[blocks[1], blocks[0], blocks[2]]).unwrap()
         });
-        let output = |layer: &Layer| {
+        let output = |way: Way, layer: &Layer| {
             let tape = Tape::new();
             let bound = tape.bind(&parameters);
             let x = tape.constant(&matrix(case, "X").view());
@@ -210,12 +250,14 @@ fn the_gru_with_reset_before_agrees_with_onnxruntime() {
                 h: tape.leaf(&matrix(case, "initial_h").view()),
                 c: None,
             };
-            outputs(&tape, &layer.states(&layer.weights(&bound), x, start))
-                .value()
+            outputs(&tape, &states(way, layer, &bound, x, start)).value()
         };
         let want = matrix(case, "Y");
-        check(case, "Y", output(&layer).view(), want.view(), SINGLE_TOLERANCE);
-        let after = output(&Layer { cell: Cell::Gru, ..layer });
+        for way in [Way::Composed, Way::Fused] {
+            let got = output(way, &layer);
+            check(case, "Y", got.view(), want.view(), SINGLE_TOLERANCE);
+        }
+        let after = output(Way::Fused, &Layer { cell: Cell::Gru, ..layer });
         let apart =
             (&after - &want).iter().fold(0.0, |most: f64, x| most.max(x.abs()));
         assert!(

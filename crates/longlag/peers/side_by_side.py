@@ -2,10 +2,10 @@
 """Alternates PyTorch with `longlag bench`, and with other programs like it, and compares their times.
 
 In each round PyTorch repeats one step in this process for --seconds, then each program does so in its own.
-A machine that slows down for a while thus slows them all, and the ratio of a round hardly feels it. Per point (a
-cell, a mode, a shape) and program one line of JSON is printed: the medians over the rounds in milliseconds, and
-PyTorch's time over the program's (above 1: the program is faster) as median, lowest and highest of the rounds; in the
-end the geometric means over the shapes. README.md beside this file defines the modes.
+A machine that slows down for a while thus slows them all, and the ratio hardly feels it. Per point (a cell, a mode, a
+shape) and program one line of JSON is printed: the medians over the rounds in milliseconds, PyTorch's over the
+program's (above 1: the program is faster), and the lowest and the highest ratio of a round; in the end the geometric
+means over the shapes. README.md beside this file defines the modes.
 """
 
 import argparse
@@ -92,13 +92,18 @@ def pin(threads):
     os.sched_setaffinity(0, cores[-threads:])
 
 
-def torch_step(torch, cell, mode, dtype, T, B, I, H):
-    """One repetition of PyTorch, as a function."""
+def torch_step(torch, cell, mode, dtype, T, B, I, H, vanishing=False):
+    """One repetition of PyTorch, as a function; `vanishing` as in `longlag bench`, for an LSTM."""
     number = {"f32": torch.float32, "f64": torch.float64}[dtype]
     layer = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "rnn_tanh": torch.nn.RNN}[cell]
     torch.manual_seed(0)
     network = layer(I, H, dtype=number)
     x = torch.randn(T, B, I, dtype=number, requires_grad=mode == "train_dx")
+    if vanishing:
+        with torch.no_grad():
+            network.weight_hh_l0 *= 0.1
+            network.bias_ih_l0[H : 2 * H] = 0
+            network.bias_hh_l0[H : 2 * H] = 0
 
     def forward():
         with torch.no_grad():
@@ -107,7 +112,8 @@ def torch_step(torch, cell, mode, dtype, T, B, I, H):
     def train():
         network.zero_grad()
         x.grad = None
-        network(x)[0].square().mean().backward()
+        output = network(x)[0]
+        (output[-1] if vanishing else output).square().mean().backward()
 
     return forward if mode == "fwd" else train
 
@@ -147,12 +153,12 @@ def compare(a, step, case):
         for name, command in a.programs.items():
             program_ms[name].append(burst(command.format(**case, seconds=a.seconds)))
     for name, ms in program_ms.items():
-        ratios = sorted(theirs / ours for theirs, ours in zip(torch_ms, ms))
+        ratios = [theirs / ours for theirs, ours in zip(torch_ms, ms)]
         yield {
             "program": name, **case, "rounds": a.rounds,
             "torch_ms": round(statistics.median(torch_ms), 4), "ms": round(statistics.median(ms), 4),
-            "ratio": round(statistics.median(ratios), 3),
-            "ratio_lowest": round(ratios[0], 3), "ratio_highest": round(ratios[-1], 3),
+            "ratio": round(statistics.median(torch_ms) / statistics.median(ms), 3),
+            "ratio_lowest": round(min(ratios), 3), "ratio_highest": round(max(ratios), 3),
         }
 
 

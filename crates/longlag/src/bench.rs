@@ -2,6 +2,8 @@
 
 use crate::cli::{BenchArgs, BenchCell, Dtype, Mode};
 use crate::failure::{Failure, print};
+use crate::limits::limits;
+use longlag_autodiff::Tape;
 use longlag_cells::{
     Cell, GRADIENT_FLOOR, Initialisation, Layer, Lengths, Sequence, SequenceGradients, SequenceInputs,
     SequenceOptions, SequenceShape, SequenceStates, State, Weights,
@@ -22,6 +24,7 @@ struct Measured {
     threads: usize,
     isa: &'static str,
     vanishing: bool,
+    composed: bool,
     #[serde(rename = "T")]
     steps: usize,
     #[serde(rename = "B")]
@@ -38,6 +41,9 @@ struct Measured {
 
 /// Measures one layer and prints the result.
 pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
+    if args.limits {
+        return limits(args.json);
+    }
     let BenchArgs { seq_len, batch, input, hidden, .. } = args;
     let numbers = [seq_len, batch, hidden + input, 8].iter().try_fold(1_usize, |n, &m| n.checked_mul(m));
     let numbers = numbers.filter(|&n| n < 1 << 33);
@@ -50,9 +56,11 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
     let pool = pool.map_err(|error| {
         Failure::Work(format!("can't start the threads: {error}; give fewer by --threads"))
     })?;
-    let times = pool.install(|| match args.dtype {
-        Dtype::F32 => measure::<f32>(&args, shape),
-        Dtype::F64 => measure::<f64>(&args, shape),
+    let times = pool.install(|| match (args.dtype, args.composed) {
+        (Dtype::F32, false) => measure::<f32>(&args, shape),
+        (Dtype::F64, false) => measure::<f64>(&args, shape),
+        (Dtype::F32, true) => measure_composed::<f32>(&args, shape),
+        (Dtype::F64, true) => measure_composed::<f64>(&args, shape),
     });
     let measured = summarise(&args, times);
     if args.json {
@@ -81,6 +89,7 @@ fn summarise(args: &BenchArgs, mut times: Vec<Duration>) -> Measured {
         threads: args.threads,
         isa: isa::active().name(),
         vanishing: args.vanishing,
+        composed: args.composed,
         steps: seq_len,
         batch,
         input,
@@ -143,7 +152,7 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
     };
     // The loss is the mean of the squares of all outputs, or of those of the last step.
     let first = if args.vanishing { (steps - 1) * batch } else { 0 };
-    let mut step = || {
+    let step = || {
         let c = cell.has_c().then(|| last_c.view_mut());
         let last = State { h: last_h.view_mut(), c };
         sequence.forward(&inputs, SequenceStates { h: h.view_mut(), c: None, last });
@@ -171,6 +180,35 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
         let d_weights = matrices(&mut d_parameters, [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh]);
         sequence.backward(&inputs, h.view(), gradients, d_weights, d_inputs);
     };
+    repeat(args.seconds, step)
+}
+
+/// The same step by step on a tape.
+fn measure_composed<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Duration> {
+    let SequenceShape { steps, batch, input, hidden } = shape;
+    let rng = Rng::new(1);
+    let layer = Layer::new("", args.cell.cell(), input, hidden);
+    let mut parameters = Parameters::<T>::default();
+    layer.push_parameters(&mut parameters, &Initialisation::default(), &rng);
+    let mut draw = rng.stream("input");
+    let x = Array2::from_shape_simple_fn((steps * batch, input), || T::of(draw.normal()));
+    let mut tape = Tape::new();
+    repeat(args.seconds, || {
+        tape.reset();
+        let bound = tape.bind(&parameters);
+        let x = if args.mode == Mode::TrainDx { tape.leaf(&x.view()) } else { tape.constant(&x.view()) };
+        let mut outputs = Vec::with_capacity(steps);
+        let start = layer.zero_state(&tape, batch);
+        layer.unroll(&layer.weights(&bound), x, start, |_, state| outputs.push(state.h));
+        if args.mode != Mode::Fwd {
+            let output = tape.stack(&outputs);
+            (output * output).mean().backward();
+        }
+    })
+}
+
+/// Times a step again and again, after two to warm up.
+fn repeat(seconds: f64, mut step: impl FnMut()) -> Vec<Duration> {
     let mut timed = || {
         let start = Instant::now();
         step();
@@ -180,7 +218,7 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
     timed();
     let start = Instant::now();
     let mut times = Vec::new();
-    while times.len() < 3 || start.elapsed().as_secs_f64() < args.seconds {
+    while times.len() < 3 || start.elapsed().as_secs_f64() < seconds {
         times.push(timed());
     }
     times

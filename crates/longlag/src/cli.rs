@@ -147,14 +147,17 @@ pub(crate) enum Question {
 
 /// Measure how fast a layer is on this machine
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    allow_negative_numbers = true,
+    after_help = "\
 Examples:
   longlag bench
   longlag bench --cell gru --seq-len 784 --batch 64 --input 1 --hidden 128 --threads 2
   longlag bench --mode fwd --json
 
 A training step is the forward pass, the mean of the squares of all outputs, and the backward pass.
-GFLOP/s counts 2*B*T*(I+H)*gates*H operations for the forward pass and three times that for a training step.")]
+GFLOP/s counts 2*B*T*(I+H)*gates*H operations for the forward pass and three times that for a training step."
+)]
 pub(crate) struct BenchArgs {
     /// The cell
     #[arg(long, value_enum, default_value_t = BenchCell::Lstm)]
@@ -189,6 +192,12 @@ pub(crate) struct BenchArgs {
     /// Whether gradients below 2^-96 become 0; by default in f32 they do
     #[arg(long, value_name = "YES", action = clap::ArgAction::Set)]
     pub(crate) floor: Option<bool>,
+    /// Take the readable way in place of the fused kernel: step by step on the tape
+    #[arg(long, conflicts_with_all = ["vanishing", "floor"])]
+    pub(crate) composed: bool,
+    /// Measure what one core can do at most, in place of a layer
+    #[arg(long)]
+    pub(crate) limits: bool,
     /// Print one line of JSON
     #[arg(long)]
     pub(crate) json: bool,

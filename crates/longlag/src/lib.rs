@@ -17,6 +17,7 @@ mod config;
 mod failure;
 mod figures;
 mod isa;
+mod limits;
 mod list;
 mod output;
 mod read;

@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 use longlag_numerics::isa::Isa;
 use longlag_report::Report;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -424,10 +425,49 @@ fn wrong_configs() {
 }
 
 #[test]
+fn bench_measures_and_says_what() {
+    let place = Place::new();
+    let small = "bench --seq-len 3 --batch 2 --input 2 --hidden 4 --seconds 0";
+    for cell in ["lstm", "gru", "rnn_tanh", "rnn_relu", "gru_reset_before"] {
+        for mode in ["train", "train_dx", "fwd"] {
+            for rest in ["", " --dtype f64", " --threads 2", " --vanishing", " --composed", " --floor false"]
+            {
+                let line = place.good(&format!("{small} --cell {cell} --mode {mode}{rest} --json"));
+                let value: Value = serde_json::from_str(line.lines().last().unwrap()).unwrap();
+                assert_eq!((&value["cell"], &value["mode"]), (&json!(cell), &json!(mode)));
+                for field in ["ms_median", "ms_min", "gflops"] {
+                    assert!(value[field].as_f64().is_some_and(|x| x > 0.0), "{field}: {line}");
+                }
+                let [least, median] = ["ms_min", "ms_median"].map(|field| value[field].as_f64());
+                assert!(least <= median);
+            }
+        }
+    }
+    assert!(place.good(small).contains(" ms, the median of "));
+}
+
+#[test]
+fn bench_refuses_what_cannot_be() {
+    let place = Place::new();
+    for (args, part) in [
+        ("--hidden 0", "give a whole number from 1 to"),
+        ("--seq-len x", "give a whole number from 1 to"),
+        ("--seconds -1", "give a number of seconds from 0 to"),
+        ("--threads 0", "give a whole number from 1 to"),
+        ("--cell lsm", "lstm"),
+        ("--mode backward", "train_dx"),
+        ("--seq-len 1000000 --batch 1000000 --hidden 1000", "take fewer steps, sequences or units"),
+    ] {
+        let error = place.wrong(&format!("bench {args}"));
+        assert!(error.contains(part), "{args}: {error}");
+    }
+}
+
+#[test]
 fn no_command_shows_the_help() {
     let place = Place::new();
     let help = place.wrong("");
-    for part in ["Usage: longlag <COMMAND>", "  run ", "  list ", "  book ", "LONGLAG_ISA"] {
+    for part in ["Usage: longlag <COMMAND>", "  run ", "  list ", "  book ", "  bench ", "LONGLAG_ISA"] {
         assert!(help.contains(part), "{help}");
     }
     assert_eq!(place.good("--version"), format!("longlag {}\n", env!("CARGO_PKG_VERSION")));
@@ -442,9 +482,10 @@ fn no_command_shows_the_help() {
     Usage: longlag <COMMAND>
 
     Commands:
-      list  Show the experiments, their questions and their figures
-      run   Run experiments and print what they found
-      book  Build the book, and open or serve it
+      list   Show the experiments, their questions and their figures
+      run    Run experiments and print what they found
+      book   Build the book, and open or serve it
+      bench  Measure how fast a layer is on this machine
 
     Options:
       -h, --help

@@ -17,7 +17,8 @@ const LARGE: usize = 8 * HUGE_PAGE;
 pub struct Buffer<T> {
     first: NonNull<T>,
     len: usize,
-    capacity: usize,
+    /// Of the memory; none while there is none.
+    layout: Option<Layout>,
 }
 
 #[allow(unsafe_code)]
@@ -29,7 +30,7 @@ unsafe impl<T: Sync> Sync for Buffer<T> {}
 
 impl<T> Default for Buffer<T> {
     fn default() -> Self {
-        Buffer { first: NonNull::dangling(), len: 0, capacity: 0 }
+        Buffer { first: NonNull::dangling(), len: 0, layout: None }
     }
 }
 
@@ -43,7 +44,7 @@ impl<T: Copy> Buffer<T> {
     #[allow(unsafe_code)]
     pub fn resize(&mut self, len: usize, value: T) {
         const { assert!(size_of::<T>() > 0 && align_of::<T>() <= CACHE_LINE) }
-        if len > self.capacity {
+        if len > self.layout.map_or(0, |layout| layout.size() / size_of::<T>()) {
             let layout = Buffer::<T>::layout(len);
             // SAFETY: the layout is not empty, for len > 0.
             let first = unsafe { alloc(layout) };
@@ -52,10 +53,10 @@ impl<T: Copy> Buffer<T> {
             // SAFETY: both have room for what was held, and the new is no part of the old.
             unsafe { first.copy_from_nonoverlapping(self.first, self.len) };
             self.release();
-            (self.first, self.capacity) = (first, layout.size() / size_of::<T>());
+            (self.first, self.layout) = (first, Some(layout));
         }
         for i in self.len..len {
-            // SAFETY: i is below the capacity.
+            // SAFETY: the memory has room for len elements.
             unsafe { self.first.add(i).write(value) };
         }
         self.len = len;
@@ -71,9 +72,9 @@ impl<T> Buffer<T> {
     }
     #[allow(unsafe_code)]
     fn release(&mut self) {
-        if self.capacity > 0 {
-            // SAFETY: `resize` allocated with the layout of this capacity, which `layout` rounds to itself.
-            unsafe { dealloc(self.first.as_ptr().cast(), Buffer::<T>::layout(self.capacity)) }
+        if let Some(layout) = self.layout {
+            // SAFETY: `resize` allocated with this layout.
+            unsafe { dealloc(self.first.as_ptr().cast(), layout) }
         }
     }
 }

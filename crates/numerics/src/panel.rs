@@ -33,6 +33,19 @@ const DEPTH: usize = 256;
 /// second-level cache by themselves.
 const FETCH_BYTES: usize = 768 << 10;
 
+const TOO_LARGE: &str = "more elements than there are addresses";
+
+#[track_caller]
+fn times(a: usize, b: usize) -> usize {
+    a.checked_mul(b).expect(TOO_LARGE)
+}
+
+/// `columns` in whole segments.
+#[track_caller]
+fn segments_of(columns: usize) -> usize {
+    columns.checked_next_multiple_of(SEGMENT).expect(TOO_LARGE)
+}
+
 /// Where the elements of a matrix, or of one matrix a step, lie in a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -49,24 +62,44 @@ pub struct Layout {
 
 impl Layout {
     /// Row after row, as in C and in PyTorch: (steps, rows, columns).
+    ///
+    /// # Panics
+    /// As the others that make a layout, if there are more elements than addresses.
+    #[track_caller]
     pub fn row_major(steps: usize, rows: usize, columns: usize) -> Layout {
         Layout::spaced(steps, rows, columns, columns)
     }
     /// Row after row, `row` ≥ `columns` elements apart.
+    #[track_caller]
     pub fn spaced(steps: usize, rows: usize, columns: usize, row: usize) -> Layout {
         assert!(row >= columns, "rows of {columns} columns lie {row} apart");
-        Layout { steps, rows, columns, step: rows * row, row, panel: PANEL }
+        Layout { steps, rows, columns, step: times(rows, row), row, panel: PANEL }.checked()
     }
-    /// In each step panel after panel; `columns` is rounded up to whole segments, memory to whole panels.
+    /// In each step panel after panel; `columns` is rounded up to whole segments, a step to whole panels.
+    #[track_caller]
     pub fn panels(steps: usize, rows: usize, columns: usize) -> Layout {
-        let panel = rows * PANEL;
-        let step = columns.div_ceil(PANEL) * panel;
-        Layout { steps, rows, columns: columns.next_multiple_of(SEGMENT), step, row: PANEL, panel }
+        let panel = times(rows, PANEL);
+        let step = times(columns.div_ceil(PANEL), panel);
+        Layout { steps, rows, columns: segments_of(columns), step, row: PANEL, panel }.checked()
     }
     /// Panel after panel, in each step after step: the rows of all steps are one column of rows.
+    #[track_caller]
     pub fn panels_of_steps(steps: usize, rows: usize, columns: usize) -> Layout {
-        let (step, panel) = (rows * PANEL, steps * rows * PANEL);
-        Layout { steps, rows, columns: columns.next_multiple_of(SEGMENT), step, row: PANEL, panel }
+        let step = times(rows, PANEL);
+        let panel = times(steps, step);
+        Layout { steps, rows, columns: segments_of(columns), step, row: PANEL, panel }.checked()
+    }
+    /// The layout, if its last element has an address. Of no steps there are no rows.
+    #[track_caller]
+    fn checked(mut self) -> Layout {
+        if self.steps == 0 {
+            self.rows = 0;
+        }
+        let panels = times(self.columns.div_ceil(PANEL), self.panel);
+        let steps = times(self.steps, self.step);
+        let all = panels.checked_add(steps).and_then(|n| n.checked_add(times(self.rows, self.row)));
+        assert!(all.is_some_and(|n| n < isize::MAX as usize), "{TOO_LARGE}");
+        self
     }
     /// The length of the slice that holds it.
     pub fn len(&self) -> usize {
@@ -291,6 +324,9 @@ impl<'a, T: Copy> Rows<'a, T> {
 #[track_caller]
 fn layout_of((rows, columns): (usize, usize), strides: &[isize], steps: usize) -> Layout {
     assert!(steps > 0 && rows.is_multiple_of(steps), "{rows} rows are no whole number of {steps} steps");
+    if rows == 0 || columns == 0 {
+        return Layout::row_major(steps, rows / steps, columns);
+    }
     let row = if rows > 1 { strides[0] } else { columns as isize };
     let contiguous = columns < 2 || strides[1] == 1;
     assert!(contiguous && row >= columns as isize, "the rows of the array are not contiguous: {strides:?}");
@@ -362,8 +398,9 @@ pub struct Columns<'a, T> {
 
 impl<'a, T: Float> Columns<'a, T> {
     /// How much room it takes.
+    #[track_caller]
     pub fn len_of(rows: usize, columns: usize) -> usize {
-        rows * columns.next_multiple_of(TILE_ROWS)
+        times(rows, columns.checked_next_multiple_of(TILE_ROWS).expect(TOO_LARGE))
     }
     /// A matrix to be filled with [`put`](Self::put), in the given room.
     #[track_caller]
@@ -374,7 +411,9 @@ impl<'a, T: Float> Columns<'a, T> {
     #[track_caller]
     pub fn put(&mut self, row: usize, column: usize, from: Matrix<'_, T>) {
         let (rows, columns) = (from.rows(), from.columns());
-        assert!(row + rows <= self.rows && column + columns <= self.columns, "put: {:?}", from.layout);
+        let fits = rows <= self.rows && row <= self.rows - rows;
+        let beside = columns <= self.columns && column <= self.columns - columns;
+        assert!(fits && beside, "put: {:?} at ({row}, {column})", from.layout);
         isa::run(Put { to: self, row, column, from });
     }
     /// Fills a column.
@@ -447,9 +486,10 @@ fn check_map<T: Copy + std::fmt::Debug>(
         return false;
     }
     for s in x.iter().chain(y) {
-        let last = s.first + (blocks.end - 1) * s.every;
+        let last = (blocks.end - 1).checked_mul(s.every).and_then(|n| n.checked_add(s.first));
+        let there = last.is_some_and(|last| last < s.matrix.segments());
         let tall = s.matrix.rows();
-        assert!(last < s.matrix.segments() && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
+        assert!(there && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
     }
     assert!(y.iter().all(|s| s.matrix.writable), "map: a target is for reading");
     true
@@ -680,6 +720,9 @@ impl<T: Float> Kernel<T> for Multiply<'_, T> {
     fn run<L: Lanes<Element = T>>(self, _: Cpu<L>) {
         let Multiply { start, operands, c } = self;
         let (m, segments) = (c.rows(), c.segments());
+        if m == 0 {
+            return;
+        }
         let size: usize = operands.iter().map(|o| o.a.columns() * c.columns() * size_of::<T>()).sum();
         let fetch = size > FETCH_BYTES;
         let nothing = Piece { k: 0, a: c.first, a_row: 0, a_panel: 0, b: c.first, b_row: 0 };

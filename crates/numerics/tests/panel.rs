@@ -839,17 +839,17 @@ fn without_steps_nothing_is_read_or_written() {
         let mut a = Columns::new(&mut columns, 4, 4);
         let from = Segments { matrix: of, first: 0, every: 1 };
         let to = Segments { matrix: no_target, first: 0, every: 1 };
-        // Refused or nothing to do.
-        let _ = catch_unwind(|| multiply(Start::Row(&x), &[], no_target));
-        let _ = catch_unwind(|| map(&Same, 4, 0..4, &[from], &[to]));
+        let refused_or_done = |f: &mut dyn FnMut()| drop(catch_unwind(AssertUnwindSafe(f)));
+        refused_or_done(&mut || multiply(Start::Row(&x), &[], no_target));
+        refused_or_done(&mut || map(&Same, 4, 0..4, &[from], &[to]));
         a.fill(0, 1.0);
-        let _ = catch_unwind(AssertUnwindSafe(|| accumulate(&a, of, no_target)));
-        let _ = catch_unwind(|| no_target.of_rows(1..2).of_columns(0..16).fill(1.0));
-        let _ = catch_unwind(|| no_target.of_steps(0).fill(1.0));
-        let _ = catch_unwind(AssertUnwindSafe(|| a.put(0, 1, no.of_columns(0..3))));
+        refused_or_done(&mut || accumulate(&a, of, no_target));
+        refused_or_done(&mut || no_target.of_rows(1..2).of_columns(0..16).fill(1.0));
+        refused_or_done(&mut || no_target.of_steps(0).fill(1.0));
+        refused_or_done(&mut || a.put(0, 1, no.of_columns(0..3)));
         assert!(columns.iter().enumerate().all(|(i, x)| i % 6 == 0 || *x == 0.0), "put: {columns:?}");
         let mut rows = Rows::new(&mut room, layout);
-        let _ = catch_unwind(AssertUnwindSafe(|| multiply(Start::Row(&x), &[], rows.matrix())));
+        refused_or_done(&mut || multiply(Start::Row(&x), &[], rows.matrix()));
         assert!(room.iter().all(|x| *x == 0.0), "{layout:?}");
     }
 }
