@@ -1,4 +1,5 @@
-//! A layer forward and backward on the tape, step by step, in f32: `cargo bench -p longlag-cells`.
+//! A layer forward and backward on the tape in f32, step by step and by the fused kernel:
+//! `cargo bench -p longlag-cells`.
 //!
 //! The loss is the mean of the squares of all outputs, so that gradients stay far above the smallest normal
 //! numbers, below which arithmetic is slow.
@@ -30,10 +31,23 @@ fn step(criterion: &mut Criterion) {
             let x: Vec<f32> =
                 (0..rows * input).map(|_| draw.normal() as f32).collect();
             let mut tape = Tape::new();
-            let id = BenchmarkId::new(
-                cell.name(),
-                format!("{steps}x{batch}x{input}x{hidden}"),
-            );
+            let size = format!("{steps}x{batch}x{input}x{hidden}");
+            let id = BenchmarkId::new(format!("{cell}, fused"), &size);
+            group.bench_function(id, |bencher| {
+                bencher.iter(|| {
+                    tape.reset();
+                    let bound = tape.bind(&parameters);
+                    let x = tape.constant_with(rows, input, |values| {
+                        values.copy_from_slice(&x)
+                    });
+                    let start = layer.zero_state(&tape, batch);
+                    let output =
+                        layer.sequence(&layer.weights(&bound), x, start).h;
+                    let grads = (output * output).mean().backward();
+                    grads.of_parameters(&bound)[0]
+                });
+            });
+            let id = BenchmarkId::new(format!("{cell}, composed"), &size);
             group.bench_function(id, |bencher| {
                 bencher.iter(|| {
                     tape.reset();

@@ -2,8 +2,12 @@
 //!
 //! The key decision: **a cell's equations stand once**, over [`Real`](longlag_numerics::Real), in the
 //! cell's own file. The same lines run on the tape (whole matrices, reverse mode), on numbers (the plain
-//! reference) and on duals (forward mode). A state is an explicit value: what a step reads comes in, what
-//! it leaves goes out, nothing is hidden in the cell.
+//! reference), on duals (forward mode), and on vector registers inside the fused kernels. A state is an
+//! explicit value: what a step reads comes in, what it leaves goes out, nothing is hidden in the cell.
+//!
+//! There are two ways through a sequence. [`Layer::unroll`] takes the readable one, step by step on the tape,
+//! and shows every state to who asks. [`Layer::sequence`] takes the fast one, the fused kernel of
+//! [`Sequence`], recorded as one operation. Tests hold them together to rounding; training takes the fast one.
 //!
 //! Shapes are in the field's letters: `T` steps, `B` sequences in a batch, `I` inputs, `H` hidden units.
 //! Weights have the names, the layout and the gate order of PyTorch's `state_dict`: `weight_ih_l0`

@@ -72,7 +72,7 @@ def build(folder, ablate):
         say(f"building {name}")
         if change:
             original = set_constant(copy, *change)
-        command = ["cargo", "build", "--release", "--locked", "-p", "longlag", "--target-dir", str(folder / "target")]
+        command = ["cargo", "build", "-q", "--release", "--locked", "-p", "longlag", "--target-dir", str(folder / "target")]
         if subprocess.run(command, cwd=copy, stdout=subprocess.DEVNULL).returncode:
             sys.exit(f"{name} doesn't build")
         binaries[name] = programs / name
@@ -93,13 +93,6 @@ def set_constant(workspace, path, name, value):
 
 
 # ----------------------------------------------------------------------------------------------- measuring
-
-
-def command(program, shape, cell="lstm", mode="train", threads=1, seconds=0.2, more=""):
-    """That of `longlag bench`, or of a peer."""
-    T, B, I, H = shape
-    flags = FLAGS.format(cell=cell, mode=mode, threads=threads, T=T, B=B, I=I, H=H, seconds=seconds)
-    return f"{shlex.quote(str(program))}{flags} {more}"
 
 
 @contextmanager
@@ -182,10 +175,16 @@ class Recorder:
     def table(self, name, columns, rows):
         self.report["tables"][name] = {"columns": columns, "rows": rows}
 
-    def bench(self, shape, program=None, **options):
-        """Measures a program once."""
-        line = command(program or self.longlag, shape, seconds=self.seconds, **options)
-        return lambda: burst(line)
+    def bench(self, shape, threads=1, more="", binary=None):
+        """Measures `longlag bench` once."""
+        return self.program(f"{shlex.quote(str(binary or self.longlag))} bench", shape, threads, more)
+
+    def program(self, program, shape, threads=1, more=""):
+        """Measures a program with the flags of `longlag bench` once: an LSTM's training step."""
+        T, B, I, H = shape
+        case = dict(cell="lstm", mode="train", threads=threads, T=T, B=B, I=I, H=H, seconds=self.seconds)
+        command = f"{program}{FLAGS.format(**case)} {more}"
+        return lambda: burst(command)
 
     def pytorch(self, shape, threads=1, vanishing=False, flush=False):
         """Measures PyTorch once, in this process; `flush` has the processor take subnormal numbers for 0."""
@@ -273,7 +272,7 @@ def peers(m):
     rows = []
     for shape in [SMALL, USUAL, MIDDLE, SINGLE]:
         ours = {numbers: m.bench(shape, more=f"--dtype {numbers}") for numbers in ["f32", "f64"]}
-        theirs = {program: m.bench(shape, m.peers / program) for program in programs}
+        theirs = {program: m.program(shlex.quote(str(m.peers / program)), shape) for program in programs}
         with on_cores(1):
             times = take_turns(m.rounds, {**ours, **theirs})
         rows += [
@@ -289,7 +288,7 @@ def ablation(m):
     for shape in [LONG, MIDDLE, WIDE]:
         changed = {
             "fused": m.bench(shape, more="--composed"),
-            **{name: m.bench(shape, m.binaries[name]) for name in ABLATION},
+            **{name: m.bench(shape, binary=m.binaries[name]) for name in ABLATION},
             "floor": m.bench(shape, more="--floor false"),
             "nothing": m.bench(shape),
         }

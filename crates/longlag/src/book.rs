@@ -11,14 +11,15 @@
 //! | `{{#code path anchor}}` | the lines between the comments `ANCHOR: anchor` and `ANCHOR_END: anchor` of that file |
 //! | `{{#code path fn name}}` | the item that begins so, with its documentation |
 //! | `{{#snapshot name}}` | the body of `tests/snapshots/name.snap` |
-//! | `{{#value experiment.path digits=3 percent}}` | one number of that experiment's report, see [`Report::value`] |
-//! | `{{#table experiment.table columns=a,b}}` | a table of that report, or some columns of it |
+//! | `{{#value report.path digits=3 percent}}` | one number of a report, see [`Report::value`] |
+//! | `{{#table report.table columns=a,b}}` | a table of a report, or some columns of it |
 //! | `{{#figure name "caption"}}` | a figure drawn from a report, numbered in its chapter |
 //! | `{{#fact key}}` | a figure from the literature, out of `book/facts.toml`, with its source |
 //! | `{{#cite source}}` | a reference to a source of that file |
 //! | `{{#sources}}` | the list of all sources that the book cites |
 //!
-//! `digits` counts significant digits. A caption may hold `{{#value}}`, `{{#fact}}`, `{{#cite}}` and maths. Maths stands
+//! A report is that of an experiment, in `tests/snapshots`, or a record in `tests/records`: what was measured once,
+//! such as times, with machine and date. `digits` counts significant digits. A caption may hold `{{#value}}`, `{{#fact}}`, `{{#cite}}` and maths. Maths stands
 //! between `$` or `$$` and becomes HTML with MathML inside, so that a page needs neither network nor
 //! JavaScript. In code, fenced or in backticks, nothing is replaced.
 
@@ -53,8 +54,8 @@ pub trait FigureSource {
     /// The names of all figures.
     fn names(&self) -> Vec<String>;
 
-    /// The figure of that name as an `<svg>` element, with `role="img"` and a label. `report` reads the report of an
-    /// experiment from its snapshot.
+    /// The figure of that name as an `<svg>` element, with `role="img"` and a label. `report` reads the report of a
+    /// name.
     ///
     /// # Errors
     /// A message if a report is not there or holds too little.
@@ -68,7 +69,7 @@ pub struct Built {
     pub index: PathBuf,
     /// The number of chapters.
     pub chapters: usize,
-    /// The files outside of `book/` that were read: sources and snapshots.
+    /// The files outside of `book/` that were read: sources, snapshots and records.
     pub inputs: BTreeSet<PathBuf>,
 }
 

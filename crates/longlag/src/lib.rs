@@ -3,10 +3,9 @@
 //! The key decision: **whatever a result must not depend on is here.** The experiments are pure functions;
 //! files, the terminal, threads and the environment belong to this crate, so that no report can see them.
 //! And what a run writes appears whole or not at all: long work is neither lost to a folder that can't be
-//! written nor left in halves.
+//! written nor left in halves. Time, too, is measured here alone: `longlag bench` says how fast a layer is.
 //!
 //! - [`main`]: the program. [`isa_from_env`]: the environment variable that the tests read as well.
-//! Here alone time is measured: `longlag bench` says how fast a layer is on this machine.
 //!
 //! - [`book`]: the book. [`ExperimentFigures`]: its figures, drawn from the experiments' reports.
 

@@ -11,6 +11,8 @@
 //! Orders, which the shapes alone decide: an element of [`multiply`] is one chain of fused multiply-adds over
 //! the operands in turn and each one's k upwards; [`accumulate`] adds one such chain from 0 to what is there.
 
+#![expect(clippy::needless_range_loop, reason = "two arrays in step; closures are not always inlined here")]
+
 use crate::isa::{self, Cpu, Kernel, MAX_WIDTH};
 use crate::lanes::{Float, Lanes, Pair};
 use crate::real::Pointwise;

@@ -215,7 +215,7 @@ impl<T: Float> Plan<T> {
         room: &mut [T],
         most: usize,
     ) {
-        let PartRoom { d_sums, mut kept, columns, mut d_weights } =
+        let PartRoom { mut d_sums, kept, columns, mut d_weights } =
             self.part_rooms(room);
         let rows = part.rows.len();
         d_weights.iter_mut().for_each(|d| d.fill(T::ZERO));
@@ -227,7 +227,6 @@ impl<T: Float> Plan<T> {
                 d_c.matrix().copy(last.matrix());
             }
         }
-        let mut d_sums = d_sums;
         let mut end = self.shape.steps;
         while end > 0 {
             let steps = end.saturating_sub(self.chunk)..end;
@@ -254,7 +253,7 @@ impl<T: Float> Plan<T> {
                 &part.rows,
                 &steps,
                 &mut d_sums,
-                &mut kept,
+                kept,
                 columns,
                 &mut d_weights,
                 most,

@@ -121,6 +121,16 @@ impl<'a> Materials<'a> {
         if errors.is_empty() { Ok(texts) } else { Err(errors) }
     }
 
+    fn snapshots(&self) -> Vec<String> {
+        self.stems(SNAPSHOTS, ".snap")
+    }
+
+    /// The names of the files in a folder that end so, without that end.
+    fn stems(&self, folder: &str, end: &str) -> Vec<String> {
+        let names = names_in(&self.root.join(folder));
+        names.iter().filter_map(|name| name.strip_suffix(end).map(str::to_owned)).collect()
+    }
+
     fn read(&self, path: &Path) -> Result<String, String> {
         self.inputs.borrow_mut().insert(path.to_owned());
         fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
@@ -128,13 +138,9 @@ impl<'a> Materials<'a> {
 
     /// The body of a snapshot: what follows the header between `---` lines.
     fn snapshot(&self, name: &str) -> Result<String, String> {
-        let folder = self.root.join(SNAPSHOTS);
-        let path = folder.join(format!("{name}.snap"));
+        let path = self.root.join(SNAPSHOTS).join(format!("{name}.snap"));
         if !path.is_file() {
-            let known = names_in(&folder)
-                .into_iter()
-                .filter_map(|name| name.strip_suffix(".snap").map(str::to_owned));
-            return Err(format!("{} in {SNAPSHOTS}", not_found("snapshot", name, known.collect())));
+            return Err(format!("{} in {SNAPSHOTS}", not_found("snapshot", name, self.snapshots())));
         }
         let text = self.read(&path)?.replace("\r\n", "\n");
         let body =
@@ -142,19 +148,28 @@ impl<'a> Materials<'a> {
         Ok(body.unwrap_or(&text).to_owned())
     }
 
-    fn report(&self, experiment: &str) -> Result<Report, String> {
+    /// A report by its name: that of an experiment, out of its snapshot, or a record.
+    fn report(&self, name: &str) -> Result<Report, String> {
         let read = || {
-            let body = self.snapshot(experiment)?;
-            Report::from_snapshot(&body).map_err(|error| format!("snapshot `{experiment}`: {error}"))
+            let (snapshots, records) = (self.snapshots(), self.stems(RECORDS, ".json"));
+            let (kind, text) = if records.iter().any(|record| record == name) {
+                ("record", self.read(&self.root.join(RECORDS).join(format!("{name}.json")))?)
+            } else if snapshots.iter().any(|snapshot| snapshot == name) {
+                ("snapshot", self.snapshot(name)?)
+            } else {
+                let known = [snapshots, records].concat();
+                return Err(format!("{} in {SNAPSHOTS} and {RECORDS}", not_found("report", name, known)));
+            };
+            Report::from_snapshot(&text).map_err(|error| format!("{kind} `{name}`: {error}"))
         };
         let mut reports = self.reports.borrow_mut();
-        reports.entry(experiment.to_owned()).or_insert_with(read).clone()
+        reports.entry(name.to_owned()).or_insert_with(read).clone()
     }
 
-    /// The report and the rest of `experiment.path`.
+    /// The report and the rest of `report.path`.
     fn lookup<'p>(&self, path: &'p str) -> Result<(Report, &'p str), String> {
-        let (experiment, rest) = path.split_once('.').unwrap_or((path, ""));
-        Ok((self.report(experiment)?, rest))
+        let (name, rest) = path.split_once('.').unwrap_or((path, ""));
+        Ok((self.report(name)?, rest))
     }
 
     fn fact(&self, key: &str) -> Result<&Fact, String> {
@@ -168,6 +183,9 @@ const FACTS: &str = "book/facts.toml";
 
 /// The folder of snapshots, below the root.
 pub(super) const SNAPSHOTS: &str = "tests/snapshots";
+
+/// The folder of records, below the root: reports of what can't be computed again to the digit, such as times.
+pub(super) const RECORDS: &str = "tests/records";
 
 /// Which sources the book cites, and where.
 struct Citations {

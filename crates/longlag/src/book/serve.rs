@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime};
 
-use super::chapter::SNAPSHOTS;
+use super::chapter::{RECORDS, SNAPSHOTS};
 use super::page::decode;
 use super::{BookError, BookErrors, Built, FigureSource, build};
 
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const REQUEST_BYTES: u64 = 16 * 1024;
 
 /// Serves the book on 127.0.0.1 at `port` (0: any free one) and rebuilds it when a chapter, the theme, a
-/// snapshot or a listed source changes. `tell` gets the address first, then a line for each rebuild.
+/// snapshot, a record or a listed source changes. `tell` gets the address first, then a line for each rebuild.
 ///
 /// It returns only if it cannot begin.
 ///
@@ -116,7 +116,7 @@ impl Server {
 
     fn files(&self) -> BTreeMap<PathBuf, (SystemTime, u64)> {
         let mut files = BTreeMap::new();
-        for folder in ["book", SNAPSHOTS] {
+        for folder in ["book", SNAPSHOTS, RECORDS] {
             stamp(&self.root.join(folder), &mut files);
         }
         for path in &self.inputs {
