@@ -612,6 +612,32 @@ fn the_way_back_can_be_walked_again() {
     }
 }
 
+/// The room of a tape is used again and again; what an earlier, broken step left there must not matter.
+#[test]
+fn what_the_room_held_before_does_not_matter() {
+    for cell in cells() {
+        let run = |tape: &mut Tape<f32>, [t, b, i, h]: [usize; 4], x: f32| {
+            tape.reset();
+            let (layer, parameters) = layer::<f32>(cell, i, h);
+            let bound = tape.bind(&parameters);
+            let mut input = normal::<f32>(t * b, i, "x");
+            input.mapv_inplace(|v| v * x);
+            let x = tape.leaf(&input.view());
+            let w = layer.weights(&bound);
+            let states = layer.sequence(&w, x, layer.zero_state(tape, b));
+            let grads = (states.h * states.h).sum().backward();
+            let d = grads.of_parameters(&bound).iter().map(|d| d.to_bits());
+            d.collect::<Vec<_>>()
+        };
+        for shape in [[3, 2, 2, 5], [4, 17, 33, 21]] {
+            let (mut fresh, mut used) = (Tape::new(), Tape::new());
+            run(&mut used, [6, 20, 34, 30], f32::NAN);
+            let want = run(&mut fresh, shape, 1.0);
+            assert_eq!(run(&mut used, shape, 1.0), want, "{cell:?} {shape:?}");
+        }
+    }
+}
+
 /// The sequence of a network whose gradient vanishes: the loss is on the last step.
 fn vanishing(cell: Cell, floor: f64) -> (Vec<f32>, Vec<Vec<f32>>) {
     let (steps, batch, hidden) = (60, 2, 20);

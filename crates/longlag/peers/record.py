@@ -227,8 +227,9 @@ class Recorder:
             say(f"  {name} {rows[-1]}")
         columns = ["shape", "PyTorch_ms", "longlag_ms", *QUOTIENT, "least_ms", "most", "share"]
         self.table(name, columns, rows)
-        mean = statistics.geometric_mean(values[3] for values in rows)
-        self.report["facts"][f"{name}_mean"] = digits(mean, 3)
+        ratios = [values[3] for values in rows]
+        mean = digits(statistics.geometric_mean(ratios), 3)
+        self.report["facts"] |= {f"{name}_mean": mean, f"{name}_low": min(ratios), f"{name}_high": max(ratios)}
         return said
 
 
@@ -402,7 +403,8 @@ def limits(longlag):
         run = subprocess.run([longlag, "bench", "--limits", "--json"], capture_output=True, text=True, check=True)
     found = json.loads(run.stdout)
     reads = {f"read_{kib}_kib": digits(speed, 3) for kib, speed in found["reads"]}
-    return {"peak": digits(found["gflops"], 4), **reads}
+    peak, subnormal = digits(found["gflops"], 4), digits(found["gflops_subnormal"], 4)
+    return {"peak": peak, "peak_subnormal": subnormal, "subnormal_slower": digits(peak / subnormal, 3), **reads}
 
 
 class Clock:

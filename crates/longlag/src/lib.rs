@@ -7,7 +7,7 @@
 //!
 //! - [`main`]: the program. [`isa_from_env`]: the environment variable that the tests read as well.
 //!
-//! - [`book`]: the book. [`ExperimentFigures`]: its figures, drawn from the experiments' reports.
+//! - [`book`]: the book. [`ReportFigures`]: its figures, drawn from reports.
 
 mod bench;
 pub mod book;
@@ -22,7 +22,7 @@ mod output;
 mod read;
 mod run;
 
-pub use figures::ExperimentFigures;
+pub use figures::{ReportFigures, figures};
 pub use isa::isa_from_env;
 
 use clap::Parser;

@@ -1,7 +1,7 @@
 //! What one core of this machine can do at most: `longlag bench --limits`.
 
 use crate::failure::{Failure, print};
-use longlag_numerics::isa::{self, Cpu, Kernel};
+use longlag_numerics::isa::{self, Cpu, Kernel, MAX_WIDTH};
 use longlag_numerics::{Float, Lanes};
 use serde::Serialize;
 use std::hint::black_box;
@@ -15,6 +15,8 @@ struct Limits {
     isa: &'static str,
     /// 10⁹ operations a second in `f32`; a fused multiply-add is two.
     gflops: f64,
+    /// The same with subnormal numbers.
+    gflops_subnormal: f64,
     /// The size of an array in KiB, and 10⁹ bytes of it read a second.
     reads: [(usize, f64); SIZES.len()],
 }
@@ -23,7 +25,8 @@ struct Limits {
 pub(crate) fn limits(json: bool) -> Result<(), Failure> {
     let limits = Limits {
         isa: isa::active().name(),
-        gflops: best(MULTIPLY_ADDS as f64, || isa::run(MultiplyAdds)),
+        gflops: best(OPERATIONS, || isa::run(MultiplyAdds(1.0))),
+        gflops_subnormal: best(OPERATIONS, || isa::run(MultiplyAdds(1e-40))),
         reads: SIZES.map(|kib| {
             let array = vec![[1.0; LINE]; kib * 1024 / (4 * LINE)];
             let repeats = (256 << 10) / kib;
@@ -35,7 +38,9 @@ pub(crate) fn limits(json: bool) -> Result<(), Failure> {
         let line = serde_json::to_string(&limits).expect("numbers and names become JSON");
         return print(&format!("{line}\n"));
     }
-    let mut text = format!("{:.1} GFLOP/s in f32 with {}\n", limits.gflops, limits.isa);
+    let Limits { gflops, gflops_subnormal, isa, .. } = limits;
+    let mut text =
+        format!("{gflops:.1} GFLOP/s in f32 with {isa}, {gflops_subnormal:.1} with subnormal numbers\n");
     for (kib, speed) in limits.reads {
         text += &format!("{speed:.1} GB/s read from {kib} KiB\n");
     }
@@ -52,21 +57,23 @@ fn best(count: f64, work: impl Fn()) -> f64 {
     speeds.fold(0.0, f64::max)
 }
 
-/// Chains of fused multiply-adds in registers: enough for every unit to have one ready while others wait.
-struct MultiplyAdds;
+/// Chains of fused multiply-adds in registers, of numbers of this size: enough chains for every unit to have one ready
+/// while others wait.
+struct MultiplyAdds(f32);
 const CHAINS: usize = 12;
-/// The operations of each chain.
-const STEPS: usize = 200_000;
-/// The operations of all, in the widest register that any instruction set has.
-const MULTIPLY_ADDS: usize = 2 * STEPS * CHAINS * 16;
+/// The links of each chain, if it is computed in the widest register that any instruction set has.
+const LINKS: usize = 200_000;
+/// The operations of all chains.
+const OPERATIONS: f64 = (2 * LINKS * CHAINS * MAX_WIDTH) as f64;
 
 impl Kernel<f32> for MultiplyAdds {
     type Output = ();
     #[inline(always)]
     fn run<L: Lanes<Element = f32>>(self, cpu: Cpu<L>) {
-        let (x, y) = (cpu.splat(black_box(0.999)), cpu.splat(black_box(0.001)));
-        let mut chains = [cpu.splat(1.0); CHAINS];
-        for _ in 0..STEPS * 16 / L::WIDTH {
+        // Each link gives the number that it began with.
+        let (x, y) = (cpu.splat(black_box(0.5)), cpu.splat(black_box(0.5 * self.0)));
+        let mut chains = [cpu.splat(self.0); CHAINS];
+        for _ in 0..LINKS * MAX_WIDTH / L::WIDTH {
             for chain in &mut chains {
                 *chain = chain.mul_add(x, y);
             }

@@ -1,6 +1,6 @@
 //! `longlag book`.
 
-use crate::ExperimentFigures;
+use crate::ReportFigures;
 use crate::book::{self, BookErrors};
 use crate::cli::{BookArgs, BookCommand, Question};
 use crate::failure::{Failure, complain, print};
@@ -15,7 +15,7 @@ pub(crate) fn book(args: BookArgs) -> Result<(), Failure> {
             Some(Question::Supports { renderer }) => {
                 Err(Failure::Work(format!("no renderer `{renderer}`: only html")))
             }
-            None => book::preprocess(&ExperimentFigures, io::stdin(), io::stdout()).map_err(Failure::Book),
+            None => book::preprocess(&ReportFigures, io::stdin(), io::stdout()).map_err(Failure::Book),
         };
     }
     let root = book::find_root().map_err(|BookErrors(errors)| {
@@ -27,7 +27,7 @@ pub(crate) fn book(args: BookArgs) -> Result<(), Failure> {
     if let Some(dest) = &args.out {
         check(dest)?;
     }
-    let built = book::build(&root, args.out.as_deref(), &ExperimentFigures).map_err(Failure::Book)?;
+    let built = book::build(&root, args.out.as_deref(), &ReportFigures).map_err(Failure::Book)?;
     let index = built.index.display().to_string();
     print(&format!("the book is at {index}\n"))?;
     if args.open {
@@ -52,7 +52,7 @@ fn serve(root: &Path, port: u16, open_it: bool) -> Result<(), Failure> {
             thread::spawn(move || open(&url));
         }
     };
-    match book::serve(root, port, &ExperimentFigures, &mut tell) {
+    match book::serve(root, port, &ReportFigures, &mut tell) {
         Ok(never) => match never {},
         Err(errors) => Err(Failure::Book(errors)),
     }

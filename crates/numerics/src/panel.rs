@@ -442,6 +442,7 @@ pub struct Segments<'a, T> {
 /// `y = p(x)` element by element, over `rows` rows and the blocks of [`SEGMENT`] units in `blocks`.
 ///
 /// Sources and targets may be the same segments: what is read of an element is read before it is written.
+/// A segment that ends early, because its matrix does, is read as if zeros followed; of others all is written.
 ///
 /// # Panics
 /// If a segment is not in its matrix, or a target is for reading.
@@ -514,9 +515,10 @@ impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize, const FLOOR: 
     #[allow(unsafe_code)]
     fn run<L: Lanes<Element = T>>(self, cpu: Cpu<L>) {
         let floor = cpu.splat(self.floor);
-        let whole = |places: &Places<T, N, M>| places.width == SEGMENT;
-        // SAFETY: `map` has checked that the blocks' segments and all rows are in the matrices, of whose columns
-        // `width` are left; the `Cpu` proves the registers.
+        let whole = |at: &Places<T, N, M>| at.x_width.iter().chain(&at.y_width).all(|&n| n == SEGMENT);
+        let mut room = Room { x: [[T::ZERO; SEGMENT]; N], y: [[T::ZERO; SEGMENT]; M] };
+        // SAFETY: `map` has checked that the blocks' segments and all rows are in the matrices; the widths say how
+        // much of a segment is there; the `Cpu` proves the registers.
         unsafe {
             let mut block = self.blocks.start;
             while block < self.blocks.end {
@@ -524,7 +526,7 @@ impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize, const FLOOR: 
                 block += 1;
                 if !whole(&at) {
                     for r in 0..self.rows {
-                        at.row(r).through_whole_segments::<L, P, FLOOR>(self.p, floor);
+                        at.row(r).through::<L, P, FLOOR>(&mut room, &at, self.p, floor);
                     }
                     continue;
                 }
@@ -550,18 +552,22 @@ impl<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize, const FLOOR: 
 impl<T: Float, P, const N: usize, const M: usize, const FLOOR: bool> Map<'_, T, P, N, M, FLOOR> {
     #[inline(always)]
     fn places(&self, block: usize) -> Places<T, N, M> {
-        let mut places =
-            Places { x: [(std::ptr::null_mut(), 0); N], y: [(std::ptr::null_mut(), 0); M], width: SEGMENT };
-        let mut place = |s: &Segments<'_, T>| {
+        let mut places = Places {
+            x: [(std::ptr::null_mut(), 0); N],
+            y: [(std::ptr::null_mut(), 0); M],
+            x_width: [0; N],
+            y_width: [0; M],
+        };
+        let place = |s: &Segments<'_, T>| {
             let column = (s.first + block * s.every) * SEGMENT;
-            places.width = places.width.min(s.matrix.columns() - column);
-            (s.matrix.element(0, 0, column), if s.matrix.rows() == 1 { 0 } else { s.matrix.layout.row })
+            let row = if s.matrix.rows() == 1 { 0 } else { s.matrix.layout.row };
+            ((s.matrix.element(0, 0, column), row), SEGMENT.min(s.matrix.columns() - column))
         };
         for i in 0..N {
-            places.x[i] = place(&self.x[i]);
+            (places.x[i], places.x_width[i]) = place(&self.x[i]);
         }
         for i in 0..M {
-            places.y[i] = place(&self.y[i]);
+            (places.y[i], places.y_width[i]) = place(&self.y[i]);
         }
         places
     }
@@ -571,21 +577,27 @@ impl<T: Float, P, const N: usize, const M: usize, const FLOOR: bool> Map<'_, T, 
 struct Places<T, const N: usize, const M: usize> {
     x: [(*mut T, usize); N],
     y: [(*mut T, usize); M],
-    /// The columns of the block that are there.
-    width: usize,
+    /// How many columns of each segment are there.
+    x_width: [usize; N],
+    y_width: [usize; M],
+}
+
+/// Whole segments in place of those that end early.
+struct Room<T, const N: usize, const M: usize> {
+    x: [[T; SEGMENT]; N],
+    y: [[T; SEGMENT]; M],
 }
 
 /// Where a row of a block begins in each matrix.
 struct Row<T, const N: usize, const M: usize> {
     x: [*mut T; N],
     y: [*mut T; M],
-    width: usize,
 }
 
 impl<T: Float, const N: usize, const M: usize> Places<T, N, M> {
     #[inline(always)]
     fn row(&self, r: usize) -> Row<T, N, M> {
-        let mut row = Row { x: [std::ptr::null_mut(); N], y: [std::ptr::null_mut(); M], width: self.width };
+        let mut row = Row { x: [std::ptr::null_mut(); N], y: [std::ptr::null_mut(); M] };
         for i in 0..N {
             row.x[i] = self.x[i].0.wrapping_add(r * self.x[i].1);
         }
@@ -652,30 +664,42 @@ impl<T: Float, const N: usize, const M: usize> Row<T, N, M> {
         }
     }
 
-    /// The equations over this row, of whose segments only `width` columns are there.
+    /// The equations over this row where segments end early: with `room` in their place, which has zeros behind
+    /// their ends.
     ///
     /// # Safety
-    /// `width` elements of each of `x` can be read, of each of `y` written; the CPU has the registers.
+    /// The segments' widths of `at` can be read of each of `x`, written of each of `y`; the CPU has the
+    /// registers.
     #[inline(always)]
-    unsafe fn through_whole_segments<L, P, const FLOOR: bool>(&self, p: &P, floor: L)
-    where
+    unsafe fn through<L, P, const FLOOR: bool>(
+        &self,
+        room: &mut Room<T, N, M>,
+        at: &Places<T, N, M>,
+        p: &P,
+        floor: L,
+    ) where
         L: Lanes<Element = T>,
         P: Pointwise<N, M>,
     {
-        let (mut x, mut y) = ([[T::ZERO; SEGMENT]; N], [[T::ZERO; SEGMENT]; M]);
-        let mut whole = Row { x: [std::ptr::null_mut(); N], y: [std::ptr::null_mut(); M], width: SEGMENT };
-        // SAFETY: the caller's promise; the segments of our own are whole.
+        let mut whole = Row { x: self.x, y: self.y };
+        // SAFETY: the caller's promise; the segments in the room are whole.
         unsafe {
             for i in 0..N {
-                self.x[i].copy_to_nonoverlapping(x[i].as_mut_ptr(), self.width);
-                whole.x[i] = x[i].as_mut_ptr();
+                if at.x_width[i] < SEGMENT {
+                    whole.x[i] = room.x[i].as_mut_ptr();
+                    self.x[i].copy_to_nonoverlapping(whole.x[i], at.x_width[i]);
+                }
             }
             for i in 0..M {
-                whole.y[i] = y[i].as_mut_ptr();
+                if at.y_width[i] < SEGMENT {
+                    whole.y[i] = room.y[i].as_mut_ptr();
+                }
             }
             whole.single::<L, P, FLOOR>(p, floor);
             for i in 0..M {
-                self.y[i].copy_from_nonoverlapping(y[i].as_ptr(), self.width);
+                if at.y_width[i] < SEGMENT {
+                    self.y[i].copy_from_nonoverlapping(whole.y[i], at.y_width[i]);
+                }
             }
         }
     }

@@ -18,8 +18,8 @@ use super::{BookError, FigureSource, not_found, prose};
 pub(super) const DIRECTIVES: [(&str, &str); 8] = [
     ("code", "{{#code path anchor}} or {{#code path fn name}}"),
     ("snapshot", "{{#snapshot name}}"),
-    ("value", "{{#value experiment.path [digits=3] [percent]}}"),
-    ("table", "{{#table experiment.table [columns=a,b]}}"),
+    ("value", "{{#value report.path [digits=3] [percent]}}"),
+    ("table", "{{#table report.table [columns=a,b]}}"),
     ("figure", "{{#figure name \"caption\"}}"),
     ("fact", "{{#fact key}}"),
     ("cite", "{{#cite source}}"),

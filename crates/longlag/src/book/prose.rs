@@ -44,7 +44,7 @@ pub(super) fn check(text: &str, pieces: &[Piece]) -> Vec<Fault> {
                 continue;
             }
             let message = format!(
-                "the number `{number}` is typed into {what}. Measured: `{{{{#value experiment.path}}}}`; \
+                "the number `{number}` is typed into {what}. Measured: `{{{{#value report.path}}}}`; \
                  from a paper: `{{{{#fact key}}}}`; part of a formula: `$…$`; a name or version: `` `…` ``"
             );
             faults.push((at, message));
