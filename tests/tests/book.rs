@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use longlag::ExperimentFigures;
+use longlag::ReportFigures;
 use longlag::book::{FigureSource, Server, build, check_html, preprocess};
 use longlag_report::Report;
 use longlag_tests::root;
@@ -33,15 +33,14 @@ fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 #[test]
 fn the_book_builds_and_its_pages_are_sound() {
     let dest = tempfile::tempdir().expect("a folder");
-    let built =
-        build(&root(), Some(dest.path()), &ExperimentFigures).unwrap_or_else(|errors| panic!("{errors}"));
+    let built = build(&root(), Some(dest.path()), &ReportFigures).unwrap_or_else(|errors| panic!("{errors}"));
     assert!(built.index.is_file());
     let summary = fs::read_to_string(root().join("book/en/SUMMARY.md")).expect("the table of contents");
     assert_eq!(built.chapters, summary.matches(".md)").count(), "every chapter of the table of contents");
     assert_eq!(check_html(dest.path()), []);
 
     let again = tempfile::tempdir().expect("a folder");
-    build(&root(), Some(again.path()), &ExperimentFigures).unwrap_or_else(|errors| panic!("{errors}"));
+    build(&root(), Some(again.path()), &ReportFigures).unwrap_or_else(|errors| panic!("{errors}"));
     let (first, second) = (files(dest.path()), files(again.path()));
     assert!(first.keys().eq(second.keys()), "the same files");
     for (name, bytes) in &first {
@@ -189,6 +188,24 @@ fn every_directive_puts_in_what_it_names() {
     );
 }
 
+#[test]
+fn a_record_is_quoted_like_a_snapshot() {
+    let fixture = Fixture::new();
+    let mut record = Report::new("speed", &BTreeMap::<String, u8>::new());
+    record.fact("ratio", 2.5).table("lstm", ["shape", "ratio"]).row(("1,1,1,1", 2.5));
+    fixture.write("tests/records/speed.json", &record.to_snapshot());
+    fixture.edit("book/en/race.md", "not \\$5", "{{#value speed.tables.lstm.1,1,1,1.ratio}} times as fast");
+    assert!(fixture.page("race.html").contains("2.5 times as fast"));
+
+    fixture.edit("book/en/race.md", "{{#value speed.", "{{#value sped.");
+    let unknown =
+        "there is no report `sped`; there is speed, race, output in tests/snapshots and tests/records";
+    assert!(fixture.errors().contains(unknown), "{}", fixture.errors());
+    fixture.edit("book/en/race.md", "{{#value sped.", "{{#value speed.");
+    fixture.edit("tests/records/speed.json", "\"facts\": {", "\"facts\": [");
+    assert!(fixture.errors().contains("record `speed`: not a report"), "{}", fixture.errors());
+}
+
 /// What is broken, in which file, by which replacement.
 const BREAKS: [(&str, &str, &str, &str); 33] = [
     ("anchor", "book/en/race.md", "cell.rs step", "cell.rs stop"),
@@ -274,7 +291,7 @@ fn what_is_missing_or_typed_stops_the_build() {
     the book was not built: 1 error
 
     report:
-    book/en/race.md:3: there is no snapshot `rice`; there is race, output in tests/snapshots
+    book/en/race.md:3: there is no report `rice`; there is race, output in tests/snapshots and tests/records
     the book was not built: 1 error
 
     value:
@@ -286,7 +303,7 @@ fn what_is_missing_or_typed_stops_the_build() {
     the book was not built: 1 error
 
     option:
-    book/en/race.md:3: `digit=2` is no option: it is written {{#value experiment.path [digits=3] [percent]}}
+    book/en/race.md:3: `digit=2` is no option: it is written {{#value report.path [digits=3] [percent]}}
     the book was not built: 1 error
 
     broken report:
@@ -308,7 +325,7 @@ fn what_is_missing_or_typed_stops_the_build() {
     the book was not built: 1 error
 
     caption:
-    book/en/race.md:13: in the caption of `lag`: the number `0.87` is typed into prose. Measured: `{{#value experiment.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
+    book/en/race.md:13: in the caption of `lag`: the number `0.87` is typed into prose. Measured: `{{#value report.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
     the book was not built: 1 error
 
     value in caption:
@@ -353,7 +370,7 @@ fn what_is_missing_or_typed_stops_the_build() {
     the book was not built: 1 error
 
     number in prose:
-    book/en/race.md:15: the number `0.87` is typed into prose. Measured: `{{#value experiment.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
+    book/en/race.md:15: the number `0.87` is typed into prose. Measured: `{{#value report.path}}`; from a paper: `{{#fact key}}`; part of a formula: `$…$`; a name or version: `` `…` ``
     the book was not built: 1 error
 
     directive:

@@ -6,11 +6,18 @@ use longlag_report::{Number, Report};
 use longlag_tests::{read, root};
 use std::{env, fs};
 
-fn report(experiment: &str) -> Report {
-    let snapshot = read(&format!("tests/snapshots/{experiment}.snap"));
+/// The record of speed, or the report of an experiment.
+fn report(name: &str) -> Report {
+    if name == "speed" {
+        return Report::from_snapshot(&read(SPEED)).expect("a report");
+    }
+    let snapshot = read(&format!("tests/snapshots/{name}.snap"));
     let body = snapshot.splitn(3, "---\n").nth(2).expect("a snapshot has a head and a body");
     Report::from_snapshot(body).expect("a report")
 }
+
+/// What `crates/longlag/peers/record.py` writes.
+const SPEED: &str = "tests/records/speed.json";
 
 fn number(report: &Report, path: &str) -> f64 {
     let value = report.value(path).unwrap_or_else(|e| panic!("{e}"));
@@ -89,6 +96,93 @@ fn the_first_race() {
 }
 
 #[test]
+fn the_record_of_speed_agrees_with_itself() {
+    let report = report("speed");
+    assert_eq!(report.to_snapshot(), read(SPEED), "{SPEED} is laid out as reports are");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let three_digits = |x: f64| Number::rounded(x, 3).as_written().to_f64();
+    let mut quotients = 0;
+    for (name, table) in report.tables() {
+        let Some(at) = table.columns().iter().position(|column| column == "ratio") else { continue };
+        for row in table.rows() {
+            let numbers: Vec<f64> =
+                row[at - 2..].iter().map(|value| value.as_number().expect("a number").to_f64()).collect();
+            let [ms, base_ms, ratio, lowest, highest] = numbers[..5] else { panic!("{name}: {row:?}") };
+            assert_eq!(ratio, three_digits(ms / base_ms), "{name}: {row:?}");
+            // Of rounded numbers.
+            assert!(lowest <= ratio * 1.01 && ratio <= highest * 1.01, "{name}: {row:?}");
+            if let [least_ms, most, share] = numbers[5..] {
+                assert_eq!((most, share), (three_digits(ms / least_ms), three_digits(least_ms / base_ms)));
+            }
+            quotients += 1;
+        }
+    }
+    assert!(quotients > 80, "{quotients} quotients");
+    assert_eq!(fact("subnormal_slower"), three_digits(fact("peak") / fact("peak_subnormal")));
+
+    // The operations of a step's products: gates, threads, and the columns that are multiplied.
+    let products: [(&str, f64, f64, fn(f64, f64) -> f64); 7] = [
+        ("lstm", 4.0, 1.0, |i, h| 2.0 * (i + h) + h),
+        ("lstm_two", 4.0, 2.0, |i, h| 2.0 * (i + h) + h),
+        ("odd", 4.0, 1.0, |i, h| 2.0 * (i + h) + h),
+        ("gru", 3.0, 1.0, |i, h| 2.0 * (i + h) + h),
+        ("rnn", 1.0, 1.0, |i, h| 2.0 * (i + h) + h),
+        ("train_dx", 4.0, 1.0, |i, h| 3.0 * (i + h)),
+        ("forward", 4.0, 1.0, |i, h| i + h),
+    ];
+    for (name, gates, threads, columns) in products {
+        let table = report.find_table(name).expect("a table");
+        for (row, least) in table.rows().iter().zip(table.numbers("least_ms")) {
+            let shape = row[0].to_string();
+            let shape: Vec<f64> = shape.split(',').map(|size| size.parse().expect("a size")).collect();
+            let [t, b, i, h] = shape[..] else { panic!("{name}: {shape:?}") };
+            let operations = 2.0 * t * b * gates * h * columns(i, h);
+            let expected = operations / (fact("peak") * threads * 1e6);
+            assert!((least / expected - 1.0).abs() < 1e-3, "{name}: {shape:?} at least {least} ms");
+        }
+        let ratios = table.numbers("ratio");
+        let logarithms: f64 = ratios.iter().map(|ratio| Real::ln(*ratio)).sum();
+        let mean = Real::exp(logarithms / ratios.len() as f64);
+        assert_eq!(fact(&format!("{name}_mean")), three_digits(mean), "{name}");
+        let (low, high) = ratios.iter().fold((f64::MAX, 0.0_f64), |(l, h), r| (l.min(*r), h.max(*r)));
+        assert_eq!((fact(&format!("{name}_low")), fact(&format!("{name}_high"))), (low, high), "{name}");
+    }
+}
+
+#[test]
+fn fast_and_the_same_bits() {
+    let report = report("speed");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let cell = |path: &str| number(&report, &format!("tables.{path}"));
+    // "An LSTM's training step is faster than PyTorch's at every shape, with one thread and with two, and so
+    // are those of the other cells."
+    for table in ["lstm", "lstm_two", "gru", "rnn", "odd"] {
+        assert!(fact(&format!("{table}_low")) > 1.0, "{table}");
+    }
+    // "The products alone need more than two thirds of the time where layers are wide."
+    for shape in ["100,64,128,256", "50,64,512,512", "35,20,650,650"] {
+        let share = cell(&format!("lstm.{shape}.share"));
+        assert!(share > 0.667, "{shape}: {share}");
+    }
+    // "No other technique brings as much as the fused kernel as a whole."
+    let ablation = report.find_table("ablation").expect("a table");
+    for row in ablation.rows() {
+        let (without, shape) = (row[0].to_string(), row[1].to_string());
+        let of = |what: &str| cell(&format!("ablation.{what}.{shape}.ratio"));
+        assert!(without == "fused" || of(&without) < of("fused"), "{without} at {shape}");
+    }
+    // "Each of the others takes longer everywhere."
+    assert!(report.find_table("peers").expect("a table").numbers("ratio").iter().all(|ratio| *ratio > 1.0));
+    // "Where a core is taken away, two threads of PyTorch lose more than two of longlag."
+    let with_core_taken = |program: &str| cell(&format!("loaded.{program}.2.true.ratio"));
+    assert!(with_core_taken("longlag") < with_core_taken("PyTorch"));
+    // "The portable code is many times slower."
+    assert!(cell("isa.portable.ratio") > 10.0);
+    // "The vanishing gradient takes about as long as the ordinary one."
+    assert!(cell("subnormal.longlag.vanishing.ratio") < 1.25);
+}
+
+#[test]
 fn the_figure_of_the_readme_is_that_of_the_chapter() {
     const FIGURE: &str = "first-race-gradient";
     let path = format!("book/{FIGURE}.svg");
@@ -107,11 +201,8 @@ fn the_figure_of_the_readme_is_that_of_the_chapter() {
 
 #[test]
 fn no_figure_has_a_fault_in_its_layout() {
-    for experiment in longlag_experiments::all() {
-        let report = report(experiment.name);
-        for spec in experiment.figures {
-            let figure = (spec.draw)(&report).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
-            assert_eq!(figure.lint(), Vec::<String>::new(), "{}", spec.name);
-        }
+    for (name, spec) in longlag::figures() {
+        let figure = (spec.draw)(&report(name)).unwrap_or_else(|e| panic!("{}: {e}", spec.name));
+        assert_eq!(figure.lint(), Vec::<String>::new(), "{}", spec.name);
     }
 }
