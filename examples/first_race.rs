@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release --example first_race`
 
-use longlag_autodiff::{Bound, Tape, Var};
+use longlag_autodiff::{Tape, Var};
 use longlag_cells::{Cell, Initialisation, Network};
 use longlag_experiments::digits::{self, CLASSES, Digits, PIXELS};
 use longlag_numerics::random::Rng;
@@ -22,22 +22,17 @@ const FORGET_BIAS: Option<f64> = Some(1.0);
 // ANCHOR_END: settings
 
 // ANCHOR: loss
-/// What the network says to some images, read pixel by pixel: (B, 10).
-fn say<'t, T: Scalar>(
-    network: &Network,
-    parameters: &Bound<'t, '_, T>,
+/// Some images as sequences, a pixel a step: (64·B, 1).
+fn pixels<'t, T: Scalar>(
+    tape: &'t Tape<T>,
     images: &Digits,
     rows: &[usize],
-    states: &mut Vec<Var<'t, T>>,
 ) -> Var<'t, T> {
     let write = |to: &mut [T]| images.write_sequences(rows, to);
-    let tape = parameters.tape();
-    let x = tape.constant_with(PIXELS * rows.len(), 1, write);
-    let batch = rows.len();
-    network.unroll(parameters, x, batch, |_, s| states.push(s.h))
+    tape.constant_with(PIXELS * rows.len(), 1, write)
 }
 
-/// Its cross-entropy.
+/// The cross-entropy of what a network says to them, (B, 10).
 fn loss<'t, T: Scalar>(
     logits: Var<'t, T>,
     images: &Digits,
@@ -68,9 +63,8 @@ fn train(cell: Cell, images: &Digits) -> (Network, Parameters<f32>) {
             let rows: Vec<usize> = (0..BATCH)
                 .map(|_| draw.below(images.len() as u64) as usize)
                 .collect();
-            let logits =
-                say(&network, parameters, images, &rows, &mut Vec::new());
-            loss(logits, images, &rows)
+            let x = pixels(parameters.tape(), images, &rows);
+            loss(network.apply(parameters, x, BATCH), images, &rows)
         },
         |_| ControlFlow::Continue(()),
     );
@@ -83,7 +77,8 @@ fn train(cell: Cell, images: &Digits) -> (Network, Parameters<f32>) {
 fn accuracy(network: &Network, at: &Parameters<f32>, images: &Digits) -> f64 {
     let rows: Vec<usize> = (0..images.len()).collect();
     let tape = Tape::new();
-    let said = say(network, &tape.bind(at), images, &rows, &mut Vec::new());
+    let x = pixels(&tape, images, &rows);
+    let said = network.apply(&tape.bind(at), x, rows.len());
     let right = |(row, &label): (ndarray::ArrayView1<f32>, &usize)| {
         (0..row.len()).all(|i| i == label || row[i] < row[label])
     };
@@ -95,13 +90,16 @@ fn accuracy(network: &Network, at: &Parameters<f32>, images: &Digits) -> f64 {
 
 // ANCHOR: reach
 /// ‖∂ℓ/∂h_1‖ over ‖∂ℓ/∂h_64‖, for one image: how much of the gradient
-/// reaches the state after the first pixel.
+/// reaches the state after the first pixel. Step by step, so that the
+/// states can be kept.
 fn reach(network: &Network, at: &Parameters<f32>, images: &Digits) -> f64 {
     let at = at.map(f64::from);
     let tape = Tape::new();
     let mut states = Vec::new();
     let rows = [0];
-    let logits = say(network, &tape.bind(&at), images, &rows, &mut states);
+    let x = pixels(&tape, images, &rows);
+    let parameters = tape.bind(&at);
+    let logits = network.unroll(&parameters, x, 1, |_, s| states.push(s.h));
     let grads = loss(logits, images, &rows).backward();
     let norm = |t: usize| slice::norm(&grads.of(states[t]).row(0).to_vec());
     norm(1) / norm(PIXELS)

@@ -199,6 +199,46 @@ fn the_figure_of_the_readme_is_that_of_the_chapter() {
     );
 }
 
+/// PyTorch's time over longlag's, as the README shows it.
+fn speed_table(speed: &Report) -> String {
+    let columns = [
+        ("LSTM", "lstm"),
+        ("LSTM, two threads", "lstm_two"),
+        ("LSTM with ∂L/∂x", "train_dx"),
+        ("LSTM, forward only", "forward"),
+        ("GRU", "gru"),
+        ("RNN", "rnn"),
+    ];
+    let row = |first: &str, cells: [String; 6]| format!("| {first} | {} |\n", cells.join(" | "));
+    let mut table = row("T, B, I, H", columns.map(|(title, _)| title.to_owned()));
+    table += "|:---|---:|---:|---:|---:|---:|---:|\n";
+    let value = |path: String| speed.value(&path).unwrap_or_else(|e| panic!("{e}")).to_string();
+    for shape in speed.find_table("lstm").expect("a table").rows() {
+        let shape = shape[0].to_string();
+        let ratios = columns.map(|(_, name)| value(format!("tables.{name}.{shape}.ratio")));
+        table += &row(&shape.replace(',', ", "), ratios);
+    }
+    table + &row("geometric mean", columns.map(|(_, name)| value(format!("facts.{name}_mean"))))
+}
+
+#[test]
+fn the_table_of_the_readme_is_that_of_the_record() {
+    let (readme, table) = (read("README.md"), speed_table(&report("speed")));
+    let parts = readme.split_once("<!-- speed -->\n").and_then(|(before, rest)| {
+        rest.split_once("<!-- end of speed -->").map(|(shown, behind)| (before, shown, behind))
+    });
+    let (before, shown, behind) = parts.expect("the README marks where the table is");
+    if env::var("INSTA_UPDATE").is_ok_and(|update| update == "always") && shown != table {
+        let readme = format!("{before}<!-- speed -->\n{table}<!-- end of speed -->{behind}");
+        fs::write(root().join("README.md"), readme).expect("the table is written");
+        return;
+    }
+    assert!(
+        shown == table,
+        "README.md is not what {SPEED} says: INSTA_UPDATE=always writes it again\n{table}"
+    );
+}
+
 #[test]
 fn no_figure_has_a_fault_in_its_layout() {
     for (name, spec) in longlag::figures() {

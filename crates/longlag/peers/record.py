@@ -73,8 +73,9 @@ def build(folder, ablate):
         if change:
             original = set_constant(copy, *change)
         command = ["cargo", "build", "-q", "--release", "--locked", "-p", "longlag", "--target-dir", str(folder / "target")]
-        if subprocess.run(command, cwd=copy, stdout=subprocess.DEVNULL).returncode:
-            sys.exit(f"{name} doesn't build")
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(f"{name} doesn't build:\n{done.stderr}")
         binaries[name] = programs / name
         shutil.copy2(folder / "target/release/longlag", binaries[name])
         if change:
