@@ -121,7 +121,8 @@ fn the_record_of_speed_agrees_with_itself() {
     assert_eq!(fact("subnormal_slower"), three_digits(fact("peak") / fact("peak_subnormal")));
 
     // The operations of a step's products: gates, threads, and the columns that are multiplied.
-    let products: [(&str, f64, f64, fn(f64, f64) -> f64); 7] = [
+    type Columns = fn(f64, f64) -> f64;
+    let products: [(&str, f64, f64, Columns); 7] = [
         ("lstm", 4.0, 1.0, |i, h| 2.0 * (i + h) + h),
         ("lstm_two", 4.0, 2.0, |i, h| 2.0 * (i + h) + h),
         ("odd", 4.0, 1.0, |i, h| 2.0 * (i + h) + h),

@@ -71,7 +71,8 @@ impl Kernel<f32> for MultiplyAdds {
     #[inline(always)]
     fn run<L: Lanes<Element = f32>>(self, cpu: Cpu<L>) {
         // Each link gives the number that it began with.
-        let (x, y) = (cpu.splat(black_box(0.5)), cpu.splat(black_box(0.5 * self.0)));
+        let x = cpu.splat(black_box(0.5));
+        let y = cpu.splat(black_box(0.5 * self.0));
         let mut chains = [cpu.splat(self.0); CHAINS];
         for _ in 0..LINKS * MAX_WIDTH / L::WIDTH {
             for chain in &mut chains {
