@@ -33,10 +33,9 @@ unsafe impl GlobalAlloc for Checking {
     }
     unsafe fn dealloc(&self, p: *mut u8, layout: Layout) {
         let mut all = TAKEN.lock().unwrap();
-        if let Some(taken) = all.iter_mut().find(|taken| taken.is_some_and(|(at, _)| at == p.addr())) {
-            if taken.take().is_some_and(|(_, as_taken)| as_taken != layout) {
-                CONFUSED.fetch_add(1, SeqCst);
-            }
+        let found = all.iter_mut().find(|taken| taken.is_some_and(|(at, _)| at == p.addr()));
+        if found.and_then(Option::take).is_some_and(|(_, as_taken)| as_taken != layout) {
+            CONFUSED.fetch_add(1, SeqCst);
         }
         drop(all);
         // SAFETY: the caller's promise.

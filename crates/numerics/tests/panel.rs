@@ -682,7 +682,8 @@ fn a_layout_has_room_for_its_last_element_and_no_more() {
     for (steps, rows, columns) in [(0, 4, 20), (4, 0, 20), (4, 20, 0)] {
         let rows_and_panels = [Layout::row_major, Layout::panels, Layout::panels_of_steps];
         for layout in rows_and_panels.map(|layout| layout(steps, rows, columns)) {
-            assert!(layout.is_empty() && layout.len() == 0, "{layout:?}");
+            assert!(layout.is_empty(), "{layout:?}");
+            assert_eq!(layout.len(), 0, "{layout:?}");
             Matrix::write(&mut [0.0_f32; 0], layout).fill(1.0);
         }
     }
