@@ -165,12 +165,12 @@ fn fast_and_the_same_bits() {
         let share = cell(&format!("lstm.{shape}.share"));
         assert!(share > 0.667, "{shape}: {share}");
     }
-    // "No other technique brings as much as the fused kernel as a whole."
+    // "No other technique brings as much as the kernel as a whole. None of the smaller ones brings a tenth."
     let ablation = report.find_table("ablation").expect("a table");
     for row in ablation.rows() {
         let (without, shape) = (row[0].to_string(), row[1].to_string());
         let of = |what: &str| cell(&format!("ablation.{what}.{shape}.ratio"));
-        assert!(without == "fused" || of(&without) < of("fused"), "{without} at {shape}");
+        assert!(without == "fused" || of(&without) < of("fused").min(1.1), "{without} at {shape}");
     }
     // "Each of the others takes longer everywhere."
     assert!(report.find_table("peers").expect("a table").numbers("ratio").iter().all(|ratio| *ratio > 1.0));

@@ -48,11 +48,13 @@ pub struct SequenceOptions {
     pub backward: bool,
     /// Whether the backward pass gives ∂L/∂x.
     pub input_gradient: bool,
-    /// Gradients of smaller absolute value become 0 on their way back through time; 0 keeps all.
+    /// Gradients of smaller absolute value become 0 on their way back
+    /// through time; 0 keeps all.
     ///
-    /// Products of numbers this small end below the smallest normal number, where arithmetic takes a hundred
-    /// times as long. The default is [`GRADIENT_FLOOR`] in `f32` and 0 in `f64`, whose range is wide enough
-    /// to measure vanishing gradients in.
+    /// Products of numbers this small end below the smallest normal
+    /// number, where arithmetic is slow on many processors. The default
+    /// is [`GRADIENT_FLOOR`] in `f32` and 0 in `f64`, whose range is wide
+    /// enough to measure vanishing gradients in.
     pub floor: Option<f64>,
 }
 

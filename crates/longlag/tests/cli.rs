@@ -662,7 +662,7 @@ fn book_is_built_and_its_errors_are_listed() {
     let done = place.run("book --out site");
     assert_eq!((done.code, &*done.stdout), (1, ""));
     assert_snapshot!(done.stderr, @r"
-    error: book/en/one.md:3: there is no snapshot `a`, nor any other in tests/snapshots
+    error: book/en/one.md:3: there is no report `a`, nor any other in tests/snapshots and tests/records
     error: book/en/one.md:5: there is no snapshot `c`, nor any other in tests/snapshots
     ");
     assert!(before == files(&place.path("site")));
