@@ -6,7 +6,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Layer};
+use longlag_cells::{Cell, Initialisation, Layer, State};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 
@@ -32,42 +32,32 @@ fn step(criterion: &mut Criterion) {
                 (0..rows * input).map(|_| draw.normal() as f32).collect();
             let mut tape = Tape::new();
             let size = format!("{steps}x{batch}x{input}x{hidden}");
-            let id = BenchmarkId::new(format!("{cell}, fused"), &size);
-            group.bench_function(id, |bencher| {
-                bencher.iter(|| {
-                    tape.reset();
-                    let bound = tape.bind(&parameters);
-                    let x = tape.constant_with(rows, input, |values| {
-                        values.copy_from_slice(&x)
+            for way in ["fused", "composed"] {
+                let id = BenchmarkId::new(format!("{cell}, {way}"), &size);
+                group.bench_function(id, |bencher| {
+                    bencher.iter(|| {
+                        tape.reset();
+                        let bound = tape.bind(&parameters);
+                        let x = tape.constant_with(rows, input, |values| {
+                            values.copy_from_slice(&x)
+                        });
+                        let w = layer.weights(&bound);
+                        let start = layer.zero_state(&tape, batch);
+                        let output = if way == "fused" {
+                            layer.sequence(&w, x, start).h
+                        } else {
+                            let mut outputs = Vec::with_capacity(steps);
+                            let each = |_, state: State<_>| {
+                                outputs.push(state.h);
+                            };
+                            layer.unroll(&w, x, start, each);
+                            tape.stack(&outputs)
+                        };
+                        let grads = (output * output).mean().backward();
+                        grads.of_parameters(&bound)[0]
                     });
-                    let start = layer.zero_state(&tape, batch);
-                    let output =
-                        layer.sequence(&layer.weights(&bound), x, start).h;
-                    let grads = (output * output).mean().backward();
-                    grads.of_parameters(&bound)[0]
                 });
-            });
-            let id = BenchmarkId::new(format!("{cell}, composed"), &size);
-            group.bench_function(id, |bencher| {
-                bencher.iter(|| {
-                    tape.reset();
-                    let bound = tape.bind(&parameters);
-                    let x = tape.constant_with(rows, input, |values| {
-                        values.copy_from_slice(&x)
-                    });
-                    let start = layer.zero_state(&tape, batch);
-                    let mut outputs = Vec::with_capacity(steps);
-                    layer.unroll(
-                        &layer.weights(&bound),
-                        x,
-                        start,
-                        |_, state| outputs.push(state.h),
-                    );
-                    let output = tape.stack(&outputs);
-                    let grads = (output * output).mean().backward();
-                    grads.of_parameters(&bound)[0]
-                });
-            });
+            }
         }
     }
     group.finish();

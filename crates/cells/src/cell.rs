@@ -170,6 +170,19 @@ pub struct Weights<V> {
     pub peephole: Option<V>,
 }
 
+impl<V> Weights<V> {
+    /// The same for other contents.
+    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> Weights<U> {
+        Weights {
+            w_ih: f(&self.w_ih),
+            w_hh: f(&self.w_hh),
+            b_ih: f(&self.b_ih),
+            b_hh: f(&self.b_hh),
+            peephole: self.peephole.as_ref().map(f),
+        }
+    }
+}
+
 impl<'t, T: Scalar> Weights<Var<'t, T>> {
     /// The weights of gates `from..to` of cells of `hidden` units.
     pub(crate) fn gates(&self, hidden: usize, from: usize, to: usize) -> Self {

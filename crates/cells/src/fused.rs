@@ -110,6 +110,11 @@ pub(crate) fn every<T>(matrix: Matrix<'_, T>) -> Segments<'_, T> {
     Segments { matrix, first: 0, every: 1 }
 }
 
+/// One segment for all blocks.
+pub(crate) fn one<T>(matrix: Matrix<'_, T>) -> Segments<'_, T> {
+    Segments { matrix, first: 0, every: 0 }
+}
+
 impl<'a, T: Float> Forward<'a, T> {
     /// Gate number `gate` of the group.
     pub(crate) fn gate(&self, group: usize, gate: usize) -> Segments<'a, T> {
@@ -123,10 +128,10 @@ impl<'a, T: Float> Forward<'a, T> {
         Segments { matrix: self.peepholes, first: i, every: of }
     }
     pub(crate) fn zero(&self) -> Segments<'a, T> {
-        Segments { matrix: self.zero, first: 0, every: 0 }
+        one(self.zero)
     }
     pub(crate) fn unread(&self) -> Segments<'a, T> {
-        Segments { matrix: self.unread, first: 0, every: 0 }
+        one(self.unread)
     }
     /// Runs equations over the units.
     pub(crate) fn map<const N: usize, const M: usize>(

@@ -78,6 +78,15 @@ pub(crate) fn step_reset_before<'t, T: Scalar>(
     State { h, c: None }
 }
 
+/// From ∂L/∂h_t of h_t = (1 − z) n + z h_{t−1} to the gradients of the sums of
+/// z and n.
+#[inline(always)]
+fn blend_backward<R: Real>(d_h: R, z: R, n: R, h_prev: R) -> [R; 2] {
+    let d_z = d_h * (h_prev - n) * z * z.one_minus();
+    let d_n = d_h * z.one_minus() * (n * n).one_minus();
+    [d_z, d_n]
+}
+
 /// The derivative of [`GruEquations`]: from the gates, the state's part of
 /// n's sum, h_{t−1} and the parts of ∂L/∂h_t to the gradients of the sums
 /// of r, z and n and of the state's part of n's, of h_{t−1} beside the
@@ -88,8 +97,7 @@ impl Pointwise<7, 6> for GruBackward {
     fn apply<R: Real>(&self, x: [R; 7]) -> [R; 6] {
         let [r, z, n, h_n, h_prev, d_given, d_carried] = x;
         let d_h = d_given + d_carried;
-        let d_n = d_h * z.one_minus() * (n * n).one_minus();
-        let d_z = d_h * (h_prev - n) * z * z.one_minus();
+        let [d_z, d_n] = blend_backward(d_h, z, n, h_prev);
         let d_r = d_n * h_n * r * r.one_minus();
         [d_r, d_z, d_n, d_n * r, d_h * z, d_h]
     }
@@ -104,8 +112,7 @@ impl Pointwise<6, 5> for GruCandidateBackward {
     fn apply<R: Real>(&self, x: [R; 6]) -> [R; 5] {
         let [r, z, n, h_prev, d_given, d_carried] = x;
         let d_h = d_given + d_carried;
-        let d_n = d_h * z.one_minus() * (n * n).one_minus();
-        let d_z = d_h * (h_prev - n) * z * z.one_minus();
+        let [d_z, d_n] = blend_backward(d_h, z, n, h_prev);
         [d_z, d_n, d_h * z, d_h, r * h_prev]
     }
 }

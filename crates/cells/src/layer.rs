@@ -4,6 +4,7 @@ use crate::sequence::{self, SequenceRequest, SequenceStates};
 use longlag_autodiff::{Bound, Tape, Var};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Scalar};
+use ndarray::{ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
 
 /// A layer of one recurrent cell.
@@ -119,13 +120,35 @@ impl Layer {
         &self,
         parameters: &Bound<'t, '_, T>,
     ) -> Weights<Var<'t, T>> {
-        Weights {
-            w_ih: parameters.get(&self.names.w_ih),
-            w_hh: parameters.get(&self.names.w_hh),
-            b_ih: parameters.get(&self.names.b_ih),
-            b_hh: parameters.get(&self.names.b_hh),
-            peephole: self.names.peephole.as_ref().map(|p| parameters.get(p)),
-        }
+        self.names.map(|name| parameters.get(name))
+    }
+
+    /// Its weights among parameters that are on no tape.
+    #[track_caller]
+    pub fn views<'a, T: Copy>(
+        &self,
+        parameters: &'a Parameters<T>,
+    ) -> Weights<ArrayView2<'a, T>> {
+        self.names.map(|name| parameters.view(name))
+    }
+
+    /// The same to write to, as [`Sequence::backward`](crate::Sequence::backward) adds to gradients.
+    #[track_caller]
+    pub fn views_mut<'a, T: Copy>(
+        &self,
+        parameters: &'a mut Parameters<T>,
+    ) -> Weights<ArrayViewMut2<'a, T>> {
+        let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &self.names;
+        let (sums, peephole) = match peephole {
+            None => (parameters.views_mut([w_ih, w_hh, b_ih, b_hh]), None),
+            Some(peephole) => {
+                let [w_ih, w_hh, b_ih, b_hh, peephole] =
+                    parameters.views_mut([w_ih, w_hh, b_ih, b_hh, peephole]);
+                ([w_ih, w_hh, b_ih, b_hh], Some(peephole))
+            }
+        };
+        let [w_ih, w_hh, b_ih, b_hh] = sums;
+        Weights { w_ih, w_hh, b_ih, b_hh, peephole }
     }
 
     /// The state 0 for `batch` sequences.

@@ -4,7 +4,7 @@
 //! [`Dual`](longlag_autodiff::Dual) numbers it is the oracle that gradients are checked against; over `f64`
 //! the one that values are.
 
-use crate::cell::{Cell, State};
+use crate::cell::{Cell, State, Weights};
 use crate::gru::{GruCandidate, GruEquations, GruGates};
 use crate::layer::Layer;
 use crate::lstm::LstmEquations;
@@ -12,15 +12,7 @@ use crate::rnn::{RnnRelu, RnnTanh};
 use longlag_numerics::{Parameters, Pointwise, Scalar};
 use ndarray::ArrayView2;
 
-/// The weights of a layer as plain matrices.
-struct Plain<'a, R> {
-    w_ih: ArrayView2<'a, R>,
-    w_hh: ArrayView2<'a, R>,
-    b_ih: ArrayView2<'a, R>,
-    b_hh: ArrayView2<'a, R>,
-}
-
-impl<R: Scalar> Plain<'_, R> {
+impl<R: Scalar> Weights<ArrayView2<'_, R>> {
     /// Row `k` of W_ih x + b_ih.
     fn input_sum(&self, k: usize, x: &[R]) -> R {
         inner(self.w_ih, k, x) + self.b_ih[[0, k]]
@@ -50,12 +42,7 @@ pub fn step<R: Scalar>(
     s: &State<Vec<R>>,
 ) -> State<Vec<R>> {
     let n = layer.hidden;
-    let w = Plain {
-        w_ih: parameters.view(&layer.names.w_ih),
-        w_hh: parameters.view(&layer.names.w_hh),
-        b_ih: parameters.view(&layer.names.b_ih),
-        b_hh: parameters.view(&layer.names.b_hh),
-    };
+    let w = layer.views(parameters);
     let h = &s.h[..];
     let plain = |equations: &dyn Fn(R) -> R| -> Vec<R> {
         (0..n).map(|j| equations(w.sum(j, x, h))).collect()
@@ -79,15 +66,13 @@ pub fn step<R: Scalar>(
         }
         Cell::LstmVariant(parts) => {
             let c = s.c.as_ref().expect("an LSTM has a cell state");
-            let peepholes =
-                layer.names.peephole.as_ref().map(|name| parameters.view(name));
             let unit = |j| {
                 let absent = R::of(0.0);
                 let a = |gate| match parts.place(gate) {
                     Some(k) => w.sum(k * n + j, x, h),
                     None => absent,
                 };
-                let p = |gate| match (parts.peephole(gate), peepholes) {
+                let p = |gate| match (parts.peephole(gate), w.peephole) {
                     (Some(k), Some(p)) => p[[k, j]],
                     _ => absent,
                 };

@@ -20,6 +20,7 @@ use longlag_numerics::{Buffer, Float};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
 mod backward;
+mod by_rows;
 mod forward;
 mod op;
 mod plan;

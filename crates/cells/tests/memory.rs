@@ -4,7 +4,6 @@ use allocation_counter::measure;
 use longlag_cells::{
     Cell, Initialisation, Layer, Lengths, Sequence, SequenceGradients,
     SequenceInputs, SequenceOptions, SequenceShape, SequenceStates, State,
-    Weights,
 };
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
@@ -48,15 +47,8 @@ fn step(
     let zero = Array2::zeros((batch, hidden));
     let mut h = Array2::zeros((steps * batch, hidden));
     let (mut last_h, mut last_c) = (zero.clone(), zero.clone());
-    let names = &layer.names;
     let inputs = SequenceInputs {
-        weights: Weights {
-            w_ih: parameters.view(&names.w_ih),
-            w_hh: parameters.view(&names.w_hh),
-            b_ih: parameters.view(&names.b_ih),
-            b_hh: parameters.view(&names.b_hh),
-            peephole: None,
-        },
+        weights: layer.views(parameters),
         x: x.view(),
         start: State { h: zero.view(), c: Some(zero.view()) },
         lengths: Lengths::Full,
@@ -70,9 +62,7 @@ fn step(
         },
     );
     let mut d_h = Array2::ones((steps * batch, hidden));
-    let zeros = |name: &String| Array2::zeros(parameters.view(name).dim());
-    let (mut w_ih, mut w_hh) = (zeros(&names.w_ih), zeros(&names.w_hh));
-    let (mut b_ih, mut b_hh) = (zeros(&names.b_ih), zeros(&names.b_hh));
+    let mut d = parameters.map(|_| 0.0);
     sequence.backward(
         &inputs,
         h.view(),
@@ -81,16 +71,10 @@ fn step(
             c: None,
             last: State { h: last_h.view_mut(), c: Some(last_c.view_mut()) },
         },
-        Weights {
-            w_ih: w_ih.view_mut(),
-            w_hh: w_hh.view_mut(),
-            b_ih: b_ih.view_mut(),
-            b_hh: b_hh.view_mut(),
-            peephole: None,
-        },
+        layer.views_mut(&mut d),
         SequenceGradients { x: None, start: None },
     );
-    assert!(w_hh.iter().all(|d| d.is_finite()));
+    assert!(d.values.iter().all(|d| d.is_finite()));
 }
 
 #[test]

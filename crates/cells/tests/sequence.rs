@@ -4,7 +4,7 @@ use longlag_autodiff::{Tape, Var};
 use longlag_cells::{
     Cell, Forget, GRADIENT_FLOOR, Initialisation, Layer, Lengths, LstmParts,
     Sequence, SequenceGradients, SequenceInputs, SequenceOptions,
-    SequenceRequest, SequenceShape, SequenceStates, State, Weights,
+    SequenceRequest, SequenceShape, SequenceStates, State,
 };
 use longlag_numerics::isa::{self, Isa};
 use longlag_numerics::random::Rng;
@@ -216,6 +216,13 @@ fn check_near(
     }
 }
 
+/// The kernel gives what the composed step gives.
+#[track_caller]
+fn check_composed(case: &Case) {
+    let (got, want) = (case.run::<f64>(true), case.run::<f64>(false));
+    check_near(case, &got, &want, TOLERANCE, 0.0);
+}
+
 /// H below, at and above a segment, one panel and more; few inputs and many; one row and more than two parts.
 const SHAPES: [[usize; 4]; 6] = [
     [1, 1, 1, 1],
@@ -231,13 +238,7 @@ fn the_kernels_compute_what_the_composed_step_does() {
     for cell in cells() {
         for shape in SHAPES {
             let case = Case::new(cell, shape);
-            check_near(
-                &case,
-                &case.run::<f64>(true),
-                &case.run::<f64>(false),
-                TOLERANCE,
-                0.0,
-            );
+            check_composed(&case);
         }
     }
 }
@@ -248,13 +249,7 @@ fn weights_that_are_not_small_have_one_part() {
         let hidden = if cell == Cell::RnnTanh { 410 } else { 210 };
         for lengths in [None, Some(&[3, 1, 2, 3, 3, 1, 2][..])] {
             let case = Case { lengths, ..Case::new(cell, [3, 7, 34, hidden]) };
-            check_near(
-                &case,
-                &case.run::<f64>(true),
-                &case.run::<f64>(false),
-                TOLERANCE,
-                0.0,
-            );
+            check_composed(&case);
         }
     }
 }
@@ -293,13 +288,7 @@ fn rows_of_different_lengths() {
                     lengths: Some(lengths),
                     ..Case::new(cell, [6, 5, input, hidden])
                 };
-                check_near(
-                    &case,
-                    &case.run::<f64>(true),
-                    &case.run::<f64>(false),
-                    TOLERANCE,
-                    0.0,
-                );
+                check_composed(&case);
             }
         }
     }
@@ -488,16 +477,8 @@ fn a_sequence_needs_no_tape_and_may_keep_nothing() {
         let loss = (states.h * states.h).sum() + states.last.h.sum();
         let grads = loss.backward();
 
-        let names = &layer.names;
-        let view = |name: &String| parameters.view(name);
         let inputs = SequenceInputs {
-            weights: Weights {
-                w_ih: view(&names.w_ih),
-                w_hh: view(&names.w_hh),
-                b_ih: view(&names.b_ih),
-                b_hh: view(&names.b_hh),
-                peephole: names.peephole.as_ref().map(view),
-            },
+            weights: layer.views(&parameters),
             x: x.view(),
             start: State { h: h_0.view(), c: has_c.then(|| c_0.view()) },
             lengths: Lengths::Full,
@@ -544,10 +525,6 @@ fn a_sequence_needs_no_tape_and_may_keep_nothing() {
             let mut d = parameters.map(|_| 0.0);
             let mut d_x = Array2::zeros((steps * batch, input));
             let (mut d_h_0, mut d_c_0) = (zeros(batch), zeros(batch));
-            let mut d_of = |name: &String| d.view_mut(name).to_owned();
-            let (mut w_ih, mut w_hh) = (d_of(&names.w_ih), d_of(&names.w_hh));
-            let (mut b_ih, mut b_hh) = (d_of(&names.b_ih), d_of(&names.b_hh));
-            let mut peephole = names.peephole.as_ref().map(d_of);
             sequence.backward(
                 &inputs,
                 h.view(),
@@ -559,13 +536,7 @@ fn a_sequence_needs_no_tape_and_may_keep_nothing() {
                         c: has_c.then(|| d_last_c.view_mut()),
                     },
                 },
-                Weights {
-                    w_ih: w_ih.view_mut(),
-                    w_hh: w_hh.view_mut(),
-                    b_ih: b_ih.view_mut(),
-                    b_hh: b_hh.view_mut(),
-                    peephole: peephole.as_mut().map(|p| p.view_mut()),
-                },
+                layer.views_mut(&mut d),
                 SequenceGradients {
                     x: Some(d_x.view_mut()),
                     start: Some(State {
@@ -578,15 +549,8 @@ fn a_sequence_needs_no_tape_and_may_keep_nothing() {
             assert_eq!(d_h, of(states.h), "{cell:?}");
             assert_eq!(d_x, of(x_var), "{cell:?}");
             assert_eq!(d_h_0, of(start.h), "{cell:?}");
-            assert_eq!(w_ih, of(bound.get(&names.w_ih)), "{cell:?}");
-            assert_eq!(w_hh, of(bound.get(&names.w_hh)), "{cell:?}");
-            assert_eq!(b_ih, of(bound.get(&names.b_ih)), "{cell:?}");
-            assert_eq!(b_hh, of(bound.get(&names.b_hh)), "{cell:?}");
-            assert_eq!(
-                peephole,
-                names.peephole.as_ref().map(|p| of(bound.get(p))),
-                "{cell:?}"
-            );
+            let of_parameters = grads.of_parameters(&bound);
+            assert_eq!(d.values, of_parameters, "{cell:?}");
             assert_eq!(has_c.then_some(d_c_0), start.c.map(of), "{cell:?}");
         }
     }

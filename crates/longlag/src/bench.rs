@@ -5,12 +5,12 @@ use crate::failure::{Failure, print};
 use crate::limits::limits;
 use longlag_autodiff::Tape;
 use longlag_cells::{
-    Cell, GRADIENT_FLOOR, Initialisation, Layer, Lengths, Sequence, SequenceGradients, SequenceInputs,
+    GRADIENT_FLOOR, Initialisation, Layer, Lengths, Sequence, SequenceGradients, SequenceInputs,
     SequenceOptions, SequenceShape, SequenceStates, State, Weights,
 };
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Pointwise, Real, Scalar, isa, slice};
-use ndarray::{Array2, ArrayViewMut2};
+use ndarray::{Array2, Axis};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -45,9 +45,7 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
         return limits(args.json);
     }
     let BenchArgs { seq_len, batch, input, hidden, .. } = args;
-    let numbers = [seq_len, batch, hidden + input, 8].iter().try_fold(1_usize, |n, &m| n.checked_mul(m));
-    let numbers = numbers.filter(|&n| n < 1 << 33);
-    if numbers.is_none() {
+    if numbers(&args).is_none_or(|n| n > MOST_NUMBERS) {
         let advice = "take fewer steps, sequences or units";
         return Err(Failure::Usage(format!("the layer would need more memory than 64 GiB: {advice}")));
     }
@@ -71,6 +69,18 @@ pub(crate) fn bench(args: BenchArgs) -> Result<(), Failure> {
     print(&format!(
         "{ms_median:.4} ms, the median of {repetitions} (fastest {ms_min:.4} ms); {gflops:.1} GFLOP/s with {isa}\n"
     ))
+}
+
+/// More than any machine that this is for has room for.
+const MOST_NUMBERS: usize = 1 << 33;
+
+/// About how many numbers a training step takes, if there is a number for that: states with what is kept of them,
+/// and weights with their copies and gradients.
+fn numbers(args: &BenchArgs) -> Option<usize> {
+    let BenchArgs { seq_len, batch, input, hidden, .. } = *args;
+    let states = seq_len.checked_mul(batch)?.checked_mul(8 * hidden + input)?;
+    let weights = (4 * args.cell.cell().gates().len() * hidden).checked_mul(hidden + input)?;
+    states.checked_add(weights)
 }
 
 fn summarise(args: &BenchArgs, mut times: Vec<Duration>) -> Measured {
@@ -110,24 +120,29 @@ impl Pointwise<1, 1> for Times {
     }
 }
 
+/// A layer with its weights, and an input (T·B, I).
+fn draw<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> (Layer, Parameters<T>, Array2<T>) {
+    let SequenceShape { steps, batch, input, hidden } = shape;
+    let rng = Rng::new(1);
+    let layer = Layer::new("", args.cell.cell(), input, hidden);
+    let mut parameters = Parameters::default();
+    layer.push_parameters(&mut parameters, &Initialisation::default(), &rng);
+    let mut draw = rng.stream("input");
+    let x = Array2::from_shape_simple_fn((steps * batch, input), || T::of(draw.normal()));
+    (layer, parameters, x)
+}
+
 /// Times one step after another: forward, or also mean(out²) and backward.
 fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Duration> {
     let SequenceShape { steps, batch, input, hidden } = shape;
-    let cell = args.cell.cell();
-    let rng = Rng::new(1);
-    let layer = Layer::new("", cell, input, hidden);
-    let mut parameters = Parameters::<T>::default();
-    layer.push_parameters(&mut parameters, &Initialisation::default(), &rng);
+    let (layer, mut parameters, x) = draw::<T>(args, shape);
+    let cell = layer.cell;
     if args.vanishing {
-        shrink(cell, hidden, &mut parameters);
+        shrink(&layer, &mut parameters);
     }
-    let names = &layer.names;
     let mut d_parameters = parameters.map(|_| T::ZERO);
-    let mut draw = rng.stream("input");
-    let x = Array2::from_shape_simple_fn((steps * batch, input), || T::of(draw.normal()));
     let zero = Array2::from_elem((batch, hidden), T::ZERO);
     let (train, with_x) = (args.mode != Mode::Fwd, args.mode == Mode::TrainDx);
-    // Its own default, but for a vanishing gradient in f32 said aloud.
     let floor = args.floor.map(|floor| if floor { GRADIENT_FLOOR } else { 0.0 });
     let options = SequenceOptions { backward: train, input_gradient: with_x, floor };
     let mut sequence = Sequence::<T>::new(cell, shape, options);
@@ -139,13 +154,7 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
         d_x = Some(Array2::from_elem((steps * batch, input), T::ZERO));
     }
     let inputs = SequenceInputs {
-        weights: Weights {
-            w_ih: parameters.view(&names.w_ih),
-            w_hh: parameters.view(&names.w_hh),
-            b_ih: parameters.view(&names.b_ih),
-            b_hh: parameters.view(&names.b_hh),
-            peephole: None,
-        },
+        weights: layer.views(&parameters),
         x: x.view(),
         start: State { h: zero.view(), c: cell.has_c().then(|| zero.view()) },
         lengths: Lengths::Full,
@@ -177,7 +186,7 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
         last.c.iter_mut().for_each(|c| c.fill(T::ZERO));
         let gradients = SequenceStates { h: d_h.view_mut(), c: None, last };
         let d_inputs = SequenceGradients { x: d_x.as_mut().map(|d| d.view_mut()), start: None };
-        let d_weights = matrices(&mut d_parameters, [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh]);
+        let d_weights = layer.views_mut(&mut d_parameters);
         sequence.backward(&inputs, h.view(), gradients, d_weights, d_inputs);
     };
     repeat(args.seconds, step)
@@ -185,13 +194,8 @@ fn measure<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Dur
 
 /// The same step by step on a tape.
 fn measure_composed<T: Float + Scalar>(args: &BenchArgs, shape: SequenceShape) -> Vec<Duration> {
-    let SequenceShape { steps, batch, input, hidden } = shape;
-    let rng = Rng::new(1);
-    let layer = Layer::new("", args.cell.cell(), input, hidden);
-    let mut parameters = Parameters::<T>::default();
-    layer.push_parameters(&mut parameters, &Initialisation::default(), &rng);
-    let mut draw = rng.stream("input");
-    let x = Array2::from_shape_simple_fn((steps * batch, input), || T::of(draw.normal()));
+    let SequenceShape { steps, batch, .. } = shape;
+    let (layer, parameters, x) = draw::<T>(args, shape);
     let mut tape = Tape::new();
     repeat(args.seconds, || {
         tape.reset();
@@ -224,44 +228,14 @@ fn repeat(seconds: f64, mut step: impl FnMut()) -> Vec<Duration> {
     times
 }
 
-/// The gradients, which lie one after the other in this order, as matrices.
-fn matrices<'a, T: Float>(all: &'a mut Parameters<T>, names: [&str; 4]) -> Weights<ArrayViewMut2<'a, T>> {
-    let spans = names.map(|name| all.span(name).clone());
-    let mut rest = &mut all.values[..];
-    let [w_ih, w_hh, b_ih, b_hh] = spans.map(|span| {
-        let (these, others) = std::mem::take(&mut rest).split_at_mut(span.len());
-        rest = others;
-        ArrayViewMut2::from_shape(span.shape, these).expect("a span has its shape's length")
-    });
-    Weights { w_ih, w_hh, b_ih, b_hh, peephole: None }
-}
-
 /// Makes gradients vanish: recurrent weights a tenth, and no bias in an LSTM's forget gate.
-fn shrink<T: Float + Scalar>(cell: Cell, hidden: usize, parameters: &mut Parameters<T>) {
-    parameters.view_mut("weight_hh_l0").iter_mut().for_each(|w| *w = *w * T::of(0.1));
-    if let Some(gate) = cell.gates().iter().position(|gate| *gate == "f") {
-        for name in ["bias_ih_l0", "bias_hh_l0"] {
-            let start = parameters.span(name).start + gate * hidden;
-            parameters.values[start..start + hidden].fill(T::ZERO);
+fn shrink<T: Float + Scalar>(layer: &Layer, parameters: &mut Parameters<T>) {
+    let Weights { mut w_hh, b_ih, b_hh, .. } = layer.views_mut(parameters);
+    w_hh.map_inplace(|w| *w = *w * T::of(0.1));
+    if let Some(gate) = layer.cell.gates().iter().position(|gate| *gate == "f") {
+        for mut bias in [b_ih, b_hh] {
+            let units = gate * layer.hidden..(gate + 1) * layer.hidden;
+            bias.slice_axis_mut(Axis(1), units.into()).fill(T::ZERO);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_gradients_lie_in_the_order_of_their_names() {
-        let layer = Layer::new("", Cell::Gru, 2, 3);
-        let mut parameters = Parameters::<f32>::default();
-        layer.push_parameters(&mut parameters, &Initialisation::default(), &Rng::new(1));
-        let copy = parameters.clone();
-        let names = &layer.names;
-        let d = matrices(&mut parameters, [&names.w_ih, &names.w_hh, &names.b_ih, &names.b_hh]);
-        assert_eq!(d.w_ih, copy.view(&names.w_ih));
-        assert_eq!(d.w_hh, copy.view(&names.w_hh));
-        assert_eq!(d.b_ih, copy.view(&names.b_ih));
-        assert_eq!(d.b_hh, copy.view(&names.b_hh));
     }
 }

@@ -21,8 +21,7 @@
 //! A report is that of an experiment, in `tests/snapshots`, or a record in `tests/records`: what was measured once,
 //! such as times, with machine and date. `digits` counts significant digits. A caption may hold `{{#value}}`,
 //! `{{#fact}}`, `{{#cite}}` and maths. Maths stands between `$` or `$$` and becomes HTML with MathML inside, so that
-//! a page needs neither network nor
-//! JavaScript. In code, fenced or in backticks, nothing is replaced.
+//! a page needs neither network nor JavaScript. In code, fenced or in backticks, nothing is replaced.
 
 mod chapter;
 mod facts;

@@ -196,7 +196,7 @@ pub(crate) struct BenchArgs {
     #[arg(long, conflicts_with_all = ["vanishing", "floor"])]
     pub(crate) composed: bool,
     /// Measure what one core can do at most, in place of a layer
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["cell", "seq_len", "batch", "input", "hidden", "threads", "mode", "seconds", "dtype", "vanishing", "floor", "composed"])]
     pub(crate) limits: bool,
     /// Print one line of JSON
     #[arg(long)]

@@ -6,7 +6,6 @@
 //! written nor left in halves. Time, too, is measured here alone: `longlag bench` says how fast a layer is.
 //!
 //! - [`main`]: the program. [`isa_from_env`]: the environment variable that the tests read as well.
-//!
 //! - [`book`]: the book. [`ReportFigures`]: its figures, drawn from reports.
 
 mod bench;

@@ -7,7 +7,8 @@ use serde::Serialize;
 use std::hint::black_box;
 use std::time::Instant;
 
-/// The arrays that are read, in KiB: on most machines they lie in the second-level cache, in the third, and in memory.
+/// The arrays that are read, in KiB: on most machines they lie in the second-level cache, in the third, and in
+/// memory.
 const SIZES: [usize; 3] = [512, 8 << 10, 256 << 10];
 
 #[derive(Debug, Serialize)]
@@ -57,8 +58,8 @@ fn best(count: f64, work: impl Fn()) -> f64 {
     speeds.fold(0.0, f64::max)
 }
 
-/// Chains of fused multiply-adds in registers, of numbers of this size: enough chains for every unit to have one ready
-/// while others wait.
+/// Chains of fused multiply-adds in registers, of numbers of this size: enough chains for every unit to have one
+/// ready while others wait.
 struct MultiplyAdds(f32);
 const CHAINS: usize = 12;
 /// The links of each chain, if it is computed in the widest register that any instruction set has.

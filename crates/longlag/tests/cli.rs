@@ -457,6 +457,8 @@ fn bench_refuses_what_cannot_be() {
         ("--cell lsm", "lstm"),
         ("--mode backward", "train_dx"),
         ("--seq-len 1000000 --batch 1000000 --hidden 1000", "take fewer steps, sequences or units"),
+        ("--hidden 1000000 --seq-len 1 --batch 1", "take fewer steps, sequences or units"),
+        ("--limits --cell gru", "cannot be used with"),
     ] {
         let error = place.wrong(&format!("bench {args}"));
         assert!(error.contains(part), "{args}: {error}");

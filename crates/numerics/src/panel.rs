@@ -192,7 +192,8 @@ impl<'a, T: Copy> Matrix<'a, T> {
     #[track_caller]
     pub fn of_columns(self, columns: Range<usize>) -> Self {
         let whole = columns.start.is_multiple_of(PANEL);
-        assert!(whole && columns.start < columns.end && columns.end <= self.layout.columns, "{columns:?}");
+        let there = columns.start < columns.end && columns.end <= self.layout.columns;
+        assert!(whole && there, "columns {columns:?} of {}", self.layout.columns);
         let first = self.first.wrapping_add(columns.start / PANEL * self.layout.panel);
         Matrix { first, layout: Layout { columns: columns.len(), ..self.layout }, ..self }
     }
@@ -265,6 +266,11 @@ impl<'a, T: Copy> Matrix<'a, T> {
     fn element(&self, t: usize, r: usize, c: usize) -> *mut T {
         let Layout { step, row, panel, .. } = self.layout;
         self.first.wrapping_add(t * step + r * row + c / PANEL * panel + c % PANEL)
+    }
+    /// Whether it is the matrix of one step, which is what the loops take.
+    #[inline(always)]
+    fn single(&self) -> bool {
+        self.layout.steps <= 1
     }
     /// The number of segments, the last of which may be shorter.
     #[inline(always)]
@@ -351,13 +357,14 @@ pub enum Start<'a, T> {
 pub struct Operand<'a, T> {
     /// (m, k).
     pub a: Matrix<'a, T>,
-    /// (k, n), k or more rows, in panels.
+    /// (k, n), k or more rows; fastest in panels.
     pub b: Matrix<'a, T>,
 }
 
 /// `c = start + Σ a·b` over the operands.
 ///
-/// Shapes: `c` (m, n), each `a` (m, k) and `b` (≥ k, ≥ n in whole segments), with a k of its own each.
+/// Shapes: `c` (m, n), each `a` (m, k) and `b` (≥ k, ≥ n in whole segments), with a k of its own each; one step of
+/// each. What it gives where `c` overlaps `a` or `b` is not defined.
 ///
 /// # Panics
 /// If the shapes don't fit, or `c` is for reading.
@@ -366,8 +373,8 @@ pub fn multiply<T: Float>(start: Start<'_, T>, operands: &[Operand<'_, T>], c: M
     let n = c.segments() * SEGMENT;
     for Operand { a, b } in operands {
         let fits = a.rows() == c.rows() && b.rows() >= a.columns() && b.columns() >= n;
-        assert!(fits, "multiply: {:?} by {:?} to {:?}", a.layout, b.layout, c.layout);
-        assert!(b.layout.row >= PANEL.min(n), "multiply: b is not in panels");
+        let single = a.single() && b.single() && c.single();
+        assert!(fits && single, "multiply: {:?} by {:?} to {:?}", a.layout, b.layout, c.layout);
     }
     if let Start::Row(row) = start {
         assert!(row.len() >= n, "multiply: a row of {} for {n} columns", row.len());
@@ -385,7 +392,7 @@ pub fn multiply<T: Float>(start: Start<'_, T>, operands: &[Operand<'_, T>], c: M
 #[track_caller]
 pub fn accumulate<T: Float>(a: &Columns<'_, T>, b: Matrix<'_, T>, c: Matrix<'_, T>) {
     assert!(b.rows() == a.rows && c.rows() == a.columns, "accumulate: {:?} to {:?}", b.layout, c.layout);
-    let whole = b.columns() == c.columns() && c.columns().is_multiple_of(SEGMENT);
+    let whole = b.columns() == c.columns() && c.columns().is_multiple_of(SEGMENT) && b.single() && c.single();
     assert!(whole && b.layout.row == PANEL && c.writable, "accumulate: {:?} to {:?}", b.layout, c.layout);
     isa::run(Accumulate { a, b, c });
 }
@@ -415,7 +422,7 @@ impl<'a, T: Float> Columns<'a, T> {
         let (rows, columns) = (from.rows(), from.columns());
         let fits = rows <= self.rows && row <= self.rows - rows;
         let beside = columns <= self.columns && column <= self.columns - columns;
-        assert!(fits && beside, "put: {:?} at ({row}, {column})", from.layout);
+        assert!(fits && beside && from.single(), "put: {:?} at ({row}, {column})", from.layout);
         isa::run(Put { to: self, row, column, from });
     }
     /// Fills a column.
@@ -441,11 +448,12 @@ pub struct Segments<'a, T> {
 
 /// `y = p(x)` element by element, over `rows` rows and the blocks of [`SEGMENT`] units in `blocks`.
 ///
-/// Sources and targets may be the same segments: what is read of an element is read before it is written.
+/// Sources and targets may be the same segments: what is read of an element is read before it is written. If a
+/// target overlaps a source in another way, the result is not defined.
 /// A segment that ends early, because its matrix does, is read as if zeros followed; of others all is written.
 ///
 /// # Panics
-/// If a segment is not in its matrix, or a target is for reading.
+/// If a segment is not in its matrix, or a matrix has several steps, or a target is for reading.
 #[track_caller]
 pub fn map<T: Float, P: Pointwise<N, M>, const N: usize, const M: usize>(
     p: &P,
@@ -492,7 +500,8 @@ fn check_map<T: Copy + std::fmt::Debug>(
         let last = (blocks.end - 1).checked_mul(s.every).and_then(|n| n.checked_add(s.first));
         let there = last.is_some_and(|last| last < s.matrix.segments());
         let tall = s.matrix.rows();
-        assert!(there && (tall == rows || tall == 1), "map: {s:?}, {blocks:?} × {rows}");
+        let fits = tall == rows || tall == 1;
+        assert!(there && fits && s.matrix.single(), "map: {s:?}, {blocks:?} × {rows}");
     }
     assert!(y.iter().all(|s| s.matrix.writable), "map: a target is for reading");
     true
@@ -798,7 +807,15 @@ impl<T: Float> Kernel<T> for Multiply<'_, T> {
                 // and `count` segments of `b`, and that `c` may be written; of its columns `width` are left.
                 unsafe {
                     if width == count * SEGMENT {
-                        tiles::<L>(m, count, pieces, chain, c.element(0, 0, column), c.layout.row, next);
+                        tiles::<L, false>(
+                            m,
+                            count,
+                            pieces,
+                            chain,
+                            c.element(0, 0, column),
+                            c.layout.row,
+                            next,
+                        );
                     } else {
                         through_whole_tiles::<L>(
                             m,
@@ -842,7 +859,7 @@ unsafe fn through_whole_tiles<L: Lanes>(
             for r in 0..rows {
                 c.wrapping_add((i + r) * c_row).copy_to_nonoverlapping(room[r * PANEL..].as_mut_ptr(), width);
             }
-            tiles::<L>(rows, segments, pieces, chain, room.as_mut_ptr(), PANEL, std::ptr::null());
+            tiles::<L, false>(rows, segments, pieces, chain, room.as_mut_ptr(), PANEL, std::ptr::null());
             for r in 0..rows {
                 c.wrapping_add((i + r) * c_row).copy_from_nonoverlapping(room[r * PANEL..].as_ptr(), width);
             }
@@ -857,14 +874,14 @@ const fn tile_registers<L: Lanes>() -> usize {
     if size_of::<L>() == 64 { 4 } else { 2 }
 }
 
-/// All m rows of one panel of `c`, `segments` segments wide.
+/// All m rows of one panel of `c`, `segments` segments wide. `GROUPED` as in [`tile`].
 ///
 /// # Safety
 /// The pieces can be read in m rows of `a` and in `segments` segments of each row of `b`; `c` can be read
 /// and written in m rows of as many segments, `c_row` apart. The CPU has the registers.
 #[inline(always)]
 #[allow(unsafe_code)]
-unsafe fn tiles<L: Lanes>(
+unsafe fn tiles<L: Lanes, const GROUPED: bool>(
     m: usize,
     segments: usize,
     pieces: [Piece<L::Element>; 2],
@@ -879,7 +896,8 @@ unsafe fn tiles<L: Lanes>(
     let depth = pieces[0].k;
     let mut i = 0;
     for t in 0..count {
-        let rows = rows + usize::from(t < longer);
+        // Tiles of about the same height; groups of columns have theirs.
+        let rows = if GROUPED { TILE_ROWS.min(m - i) } else { rows + usize::from(t < longer) };
         let mut v = 0;
         while v < registers {
             let wide = tile_registers::<L>().min(registers - v);
@@ -899,7 +917,7 @@ unsafe fn tiles<L: Lanes>(
             };
             // SAFETY: the caller's promise; the tile's rows and registers are among the panel's.
             unsafe {
-                tile_of::<L, false>(rows, wide, pieces, chain, c.wrapping_add(i * c_row + at), c_row, fetch)
+                tile_of::<L, GROUPED>(rows, wide, pieces, chain, c.wrapping_add(i * c_row + at), c_row, fetch)
             };
             v += wide;
         }
@@ -1048,39 +1066,24 @@ impl<T: Float> Kernel<T> for Accumulate<'_, T> {
         let (k, m, segments) = (a.rows, a.columns, c.segments());
         let nothing = Piece { k: 0, a: c.first, a_row: 0, a_panel: 0, b: c.first, b_row: 0 };
         for first in (0..segments).step_by(SEGMENTS) {
-            let registers = SEGMENTS.min(segments - first) * (SEGMENT / L::WIDTH);
+            let count = SEGMENTS.min(segments - first);
             let column = first * SEGMENT;
-            let next = if first + SEGMENTS < segments { first + SEGMENTS } else { first };
-            for i in (0..m).step_by(TILE_ROWS) {
-                let rows = TILE_ROWS.min(m - i);
-                let mut v = 0;
-                while v < registers {
-                    let wide = tile_registers::<L>().min(registers - v);
-                    let at = v * L::WIDTH;
-                    let piece = Piece {
-                        k,
-                        a: a.values[i * k..].as_ptr(),
-                        a_row: 1,
-                        a_panel: 0,
-                        b: b.element(0, 0, column).wrapping_add(at),
-                        b_row: PANEL,
-                    };
-                    let line = 64 / size_of::<T>();
-                    let fetch = if v > 0 || i >= SEGMENTS * TILE_ROWS {
-                        Fetch { at: b.first.cast_const(), step: 0 }
-                    } else {
-                        let next = b.element(0, 0, next * SEGMENT).wrapping_add(i / TILE_ROWS * k * line);
-                        Fetch { at: next.cast_const(), step: line }
-                    };
-                    let c_row = c.layout.row;
-                    let c = c.element(0, i, column).wrapping_add(at);
-                    // SAFETY: `accumulate` has checked that `a` and `b` have k rows, that `c` has m, and that
-                    // their columns are the same; the last group of columns of `a` is padded.
-                    unsafe {
-                        tile_of::<L, true>(rows, wide, [piece, nothing], Chain::Added, c, c_row, fetch)
-                    };
-                    v += wide;
-                }
+            let piece = Piece {
+                k,
+                a: a.values.as_ptr(),
+                // A row of a tile is a column of `a`; the groups of columns lie one behind the other.
+                a_row: k,
+                a_panel: 0,
+                b: b.element(0, 0, column),
+                b_row: PANEL,
+            };
+            let more = first + SEGMENTS < segments;
+            let next = if more { piece.b.wrapping_add(b.layout.panel) } else { std::ptr::null() };
+            let to = c.element(0, 0, column);
+            // SAFETY: `accumulate` has checked that `a` and `b` have k rows, that `c` has m, and that their columns
+            // are the same; the last group of columns of `a` is padded.
+            unsafe {
+                tiles::<L, true>(m, count, [piece, nothing], Chain::Added, to, c.layout.row, next);
             }
         }
     }

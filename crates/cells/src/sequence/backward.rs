@@ -1,12 +1,12 @@
 //! And back.
 
-use super::forward::{split, split_all};
+use super::by_rows::{ByRows, OfGroups, by_rows, matrices};
 use super::plan::{BackwardRoom, PartRoom, Plan};
 use super::*;
-use crate::fused::{Backward, Forward, Group, MAX_GROUPS, Of, every};
+use crate::fused::{Backward, Forward, Group, MAX_GROUPS, Of, every, one};
 use longlag_numerics::panel::{
-    Columns, Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Segments, Start,
-    accumulate, multiply,
+    Columns, Layout, Matrix, Operand, PANEL, Rows, SEGMENT, Start, accumulate,
+    multiply,
 };
 use std::ops::Range;
 
@@ -24,7 +24,7 @@ struct Shared<'a, 'i, T> {
 /// What belongs to rows of the batch.
 struct Part<'a, T> {
     rows: Range<usize>,
-    sums: [Option<Rows<'a, T>>; MAX_GROUPS],
+    sums: OfGroups<'a, T>,
     c: Option<Rows<'a, T>>,
     carry: Rows<'a, T>,
     d_c: Option<Rows<'a, T>>,
@@ -39,54 +39,14 @@ struct Part<'a, T> {
 
 /// The gradients of the sums over a chunk of steps, of the same rows.
 struct Chunk<'a, T> {
-    d_sums: [Option<Rows<'a, T>>; MAX_GROUPS],
+    d_sums: OfGroups<'a, T>,
     kept: Option<Rows<'a, T>>,
 }
 
-impl<'a, T: Copy> Part<'a, T> {
-    fn split(self, at: usize) -> (Self, Self) {
-        let middle = self.rows.start + at;
-        let [sums, sums_rest] = split_all(self.sums, at);
-        let [c, c_rest] = split(self.c, at);
-        let (carry, carry_rest) = self.carry.split(at);
-        let [d_c, d_c_rest] = split(self.d_c, at);
-        let [d_kept, d_kept_rest] = split(self.d_kept, at);
-        let [d_peepholes, d_peepholes_rest] = split(self.d_peepholes, at);
-        let (d_h, d_h_rest) = self.d_h.split(at);
-        let [d_c_out, d_c_out_rest] = split(self.d_c_out, at);
-        let (d_last_h, d_last_h_rest) = self.d_last_h.split(at);
-        let [d_last_c, d_last_c_rest] = split(self.d_last_c, at);
-        let [d_x, d_x_rest] = split(self.d_x, at);
-        let first = Part {
-            rows: self.rows.start..middle,
-            sums,
-            c,
-            carry,
-            d_c,
-            d_kept,
-            d_peepholes,
-            d_h,
-            d_c_out,
-            d_last_h,
-            d_last_c,
-            d_x,
-        };
-        let rest = Part {
-            rows: middle..self.rows.end,
-            sums: sums_rest,
-            c: c_rest,
-            carry: carry_rest,
-            d_c: d_c_rest,
-            d_kept: d_kept_rest,
-            d_peepholes: d_peepholes_rest,
-            d_h: d_h_rest,
-            d_c_out: d_c_out_rest,
-            d_last_h: d_last_h_rest,
-            d_last_c: d_last_c_rest,
-            d_x: d_x_rest,
-        };
-        (first, rest)
-    }
+by_rows!(Part: rows sums c carry d_c d_kept d_peepholes d_h d_c_out d_last_h d_last_c d_x);
+by_rows!(Chunk: d_sums kept);
+
+impl<T: Copy> Part<'_, T> {
     /// The same, for a while.
     fn reborrow(&mut self) -> Part<'_, T> {
         fn of<'b, T: Copy>(
@@ -108,14 +68,6 @@ impl<'a, T: Copy> Part<'a, T> {
             d_last_c: of(&mut self.d_last_c),
             d_x: of(&mut self.d_x),
         }
-    }
-}
-
-impl<T: Copy> Chunk<'_, T> {
-    fn split(self, at: usize) -> (Self, Self) {
-        let [d_sums, d_sums_rest] = split_all(self.d_sums, at);
-        let [kept, kept_rest] = split(self.kept, at);
-        (Chunk { d_sums, kept }, Chunk { d_sums: d_sums_rest, kept: kept_rest })
     }
 }
 
@@ -149,12 +101,7 @@ impl<T: Float> Plan<T> {
             peepholes: room.peepholes,
             start,
         };
-        let mut group = 0;
-        let sums = room.sums.map(|sums| {
-            group += 1;
-            let group = self.group(group - 1).filter(|g| g.saved);
-            group.map(|g| Rows::new(sums, self.sums_layout(g)))
-        });
+        let sums = self.of_groups(room.sums, |g| self.sums_layout(g));
         room.d_peepholes.fill(T::ZERO);
         let units = self.units_layout(batch);
         let part = Part {
@@ -230,13 +177,11 @@ impl<T: Float> Plan<T> {
         let mut end = self.shape.steps;
         while end > 0 {
             let steps = end.saturating_sub(self.chunk)..end;
-            let mut group = 0;
             let chunk = Chunk {
-                d_sums: d_sums.each_mut().map(|d| {
-                    group += 1;
-                    self.group(group - 1)
-                        .map(|g| Rows::new(d, self.d_sums_layout(g, rows)))
-                }),
+                d_sums: self
+                    .of_groups(d_sums.each_mut().map(|d| &mut **d), |g| {
+                        self.d_sums_layout(g, rows)
+                    }),
                 kept: self
                     .has_kept()
                     .then(|| Rows::new(kept, self.kept_layout(rows))),
@@ -246,7 +191,7 @@ impl<T: Float> Plan<T> {
                 part.reborrow(),
                 chunk,
                 steps.clone(),
-                most.max(1),
+                most,
             );
             self.weight_gradients(
                 shared,
@@ -306,18 +251,8 @@ impl<T: Float> Plan<T> {
         let zero = Matrix::read(&zero, Layout::row_major(1, 1, SEGMENT));
         let unread =
             Matrix::write(&mut unread, Layout::row_major(1, 1, SEGMENT));
-        let mut sums = [unread; MAX_GROUPS];
-        for (matrix, rows) in sums.iter_mut().zip(&mut part.sums) {
-            if let Some(rows) = rows {
-                *matrix = rows.matrix();
-            }
-        }
-        let mut d_sums = [unread; MAX_GROUPS];
-        for (matrix, rows) in d_sums.iter_mut().zip(&mut chunk.d_sums) {
-            if let Some(rows) = rows {
-                *matrix = rows.matrix();
-            }
-        }
+        let sums = matrices(&mut part.sums, unread);
+        let d_sums = matrices(&mut chunk.d_sums, unread);
         let h = Matrix::of(shared.h, self.shape.steps);
         let h_start = Matrix::of(inputs.start.h, 1);
         let c = part.c.as_mut().map(|c| c.matrix());
@@ -329,13 +264,7 @@ impl<T: Float> Plan<T> {
         let d_h = part.d_h.matrix();
         let d_c_out = part.d_c_out.as_mut().map(|d| d.matrix());
         let d_x = part.d_x.as_mut().map(|d| d.matrix());
-        let peepholes = match self.equations.peepholes() {
-            0 => zero,
-            n => Matrix::read(
-                shared.peepholes,
-                Layout::row_major(1, 1, n * self.units()),
-            ),
-        };
+        let peepholes = self.peepholes(shared.peepholes).unwrap_or(zero);
         let groups = self.equations.groups();
 
         for t in steps.clone().rev() {
@@ -377,16 +306,8 @@ impl<T: Float> Plan<T> {
                     d_sums: d,
                     d_h: d_h.at(t).of_rows(own.clone()),
                     carry: carry.of_rows(own.clone()),
-                    d_c_given: whole.unwrap_or(Segments {
-                        matrix: zero,
-                        first: 0,
-                        every: 0,
-                    }),
-                    d_c_whole: whole.unwrap_or(Segments {
-                        matrix: unread,
-                        first: 0,
-                        every: 0,
-                    }),
+                    d_c_given: whole.unwrap_or(one(zero)),
+                    d_c_whole: whole.unwrap_or(one(unread)),
                     d_c: d_c.map_or(unread, |d| d.of_rows(own.clone())),
                     d_kept: d_kept.map_or(unread, |d| d.of_rows(own.clone())),
                     d_peepholes: d_peepholes
@@ -443,13 +364,7 @@ impl<T: Float> Plan<T> {
         to: Matrix<'_, T>,
     ) {
         let mut start = start;
-        for (g, group) in self
-            .equations
-            .groups()
-            .iter()
-            .enumerate()
-            .filter(|(_, g)| chosen(g))
-        {
+        for (g, group) in self.groups(chosen) {
             let b = Matrix::read(panels[g], layout(self, group));
             multiply(start, &[Operand { a: d_sums[g], b }], to);
             start = Start::Held;
@@ -473,38 +388,20 @@ impl<T: Float> Plan<T> {
         most: usize,
     ) {
         let lengths = &shared.inputs.lengths;
-        let count: usize = if lengths.full() {
-            steps.len() * rows.len()
-        } else {
-            let runs =
-                steps.clone().map(|t| self.active(lengths, rows.clone(), t));
-            runs.map(|runs| runs.map(|run| run.len()).sum::<usize>()).sum()
-        };
+        let runs =
+            steps.clone().flat_map(|t| self.active(lengths, rows.clone(), t));
+        let count: usize = runs.map(|run| run.len()).sum();
         if count == 0 {
             return;
         }
-        if !lengths.full() {
-            // The rows that there are, one below the other.
-            if self.has_kept() {
-                self.compact(
-                    shared,
-                    rows,
-                    steps,
-                    Matrix::write(kept, self.kept_layout(rows.len()))
-                        .of_steps(self.chunk),
-                );
-            }
-            for (g, group) in self.equations.groups().iter().enumerate() {
-                let layout = self.d_sums_layout(group, rows.len());
-                self.compact(
-                    shared,
-                    rows,
-                    steps,
-                    Matrix::write(d_sums[g], layout).of_steps(self.chunk),
-                );
-            }
+        if self.has_kept() {
+            let layout = self.kept_layout(rows.len());
+            self.compact(shared, rows, steps, Matrix::write(kept, layout));
         }
-        for (g, group) in self.equations.groups().iter().enumerate() {
+        for (g, group) in self.groups(|_| true) {
+            let layout = self.d_sums_layout(group, rows.len());
+            self.compact(shared, rows, steps, Matrix::write(d_sums[g], layout));
+
             let factors = self.factors(group);
             let mut a = Columns::new(columns, count, factors);
             let mut column = 0;
@@ -537,7 +434,6 @@ impl<T: Float> Plan<T> {
             }
             a.fill(column, T::ONE);
 
-            let layout = self.d_sums_layout(group, rows.len());
             let d_sums = &*d_sums[g];
             let panel = factors * PANEL;
             let width = self.columns(group);
@@ -555,27 +451,14 @@ impl<T: Float> Plan<T> {
                     Matrix::write(d_weights, layout),
                 );
             };
-            let d_weights = &mut *d_weights[g];
-            if most >= rows.len() {
-                let d_sums = Matrix::read(d_sums, layout)
-                    .of_steps(self.chunk)
-                    .of_rows(0..count);
-                accumulate(
-                    &a,
-                    d_sums,
-                    Matrix::write(d_weights, self.d_weights_layout(group)),
-                );
+            let panels = width.div_ceil(PANEL);
+            // One thread had all rows; else the panels are shared out.
+            let share = if most >= rows.len() {
+                panels
             } else {
-                let panels = width.div_ceil(PANEL);
-                halve(
-                    d_weights,
-                    0,
-                    panels,
-                    panel,
-                    panels.div_ceil(rayon::current_num_threads()),
-                    &add,
-                );
-            }
+                panels.div_ceil(rayon::current_num_threads())
+            };
+            halve(d_weights[g], 0, panels, panel, share, &add);
         }
     }
 
@@ -600,7 +483,7 @@ impl<T: Float> Plan<T> {
         }
     }
 
-    /// Moves the rows that have a step up, so that no gap is left.
+    /// Moves the rows that have a step up, one below the other.
     fn compact(
         &self,
         shared: &Shared<'_, '_, T>,
@@ -608,6 +491,7 @@ impl<T: Float> Plan<T> {
         steps: &Range<usize>,
         m: Matrix<'_, T>,
     ) {
+        let m = m.of_steps(self.chunk);
         let mut to = 0;
         for (slot, t) in steps.clone().enumerate() {
             for run in self.active(&shared.inputs.lengths, rows.clone(), t) {
@@ -630,7 +514,7 @@ impl<T: Float> Plan<T> {
         room: &mut BackwardRoom<'_, T>,
         inputs: &SequenceInputs<'_, T>,
     ) {
-        for (g, group) in self.equations.groups().iter().enumerate() {
+        for (g, group) in self.groups(|_| true) {
             if group.state.is_some() {
                 self.pack_rows(
                     group,
@@ -683,13 +567,7 @@ impl<T: Float> Plan<T> {
         column: impl Fn(&Group) -> usize,
         bias: bool,
     ) {
-        for (g, group) in self
-            .equations
-            .groups()
-            .iter()
-            .enumerate()
-            .filter(|(_, g)| chosen(g))
-        {
+        for (g, group) in self.groups(chosen) {
             let (first, factors) = (column(group), self.factors(group));
             let count = if bias { 1 } else { to.ncols() };
             for (segment, rows) in self.column_rows(group) {

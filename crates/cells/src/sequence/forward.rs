@@ -1,5 +1,6 @@
 //! There.
 
+use super::by_rows::{ByRows, OfGroups, by_rows, matrices};
 use super::plan::{BLOCKS, ForwardRoom, Plan};
 use super::*;
 use crate::fused::{Forward, Group, MAX_GROUPS, Of};
@@ -24,7 +25,7 @@ struct Shared<'a, 'i, T> {
 /// What belongs to rows of the batch.
 struct Part<'a, T> {
     rows: Range<usize>,
-    sums: [Option<Rows<'a, T>>; MAX_GROUPS],
+    sums: OfGroups<'a, T>,
     c: Option<Rows<'a, T>>,
     kept: Option<Rows<'a, T>>,
     h: Rows<'a, T>,
@@ -33,63 +34,7 @@ struct Part<'a, T> {
     last_c: Option<Rows<'a, T>>,
 }
 
-/// Splits rows that may not be there.
-pub(super) fn split<T: Copy>(
-    rows: Option<Rows<'_, T>>,
-    at: usize,
-) -> [Option<Rows<'_, T>>; 2] {
-    match rows.map(|rows| rows.split(at)) {
-        Some((before, rest)) => [Some(before), Some(rest)],
-        None => [None, None],
-    }
-}
-
-/// [`split`] of one for each group.
-pub(super) fn split_all<T: Copy>(
-    rows: [Option<Rows<'_, T>>; MAX_GROUPS],
-    at: usize,
-) -> [[Option<Rows<'_, T>>; MAX_GROUPS]; 2] {
-    let [mut before, mut rest] = [const { [const { None }; MAX_GROUPS] }; 2];
-    for (g, rows) in rows.into_iter().enumerate() {
-        [before[g], rest[g]] = split(rows, at);
-    }
-    [before, rest]
-}
-
-impl<'a, T: Copy> Part<'a, T> {
-    fn split(self, at: usize) -> (Self, Self) {
-        let middle = self.rows.start + at;
-        let [sums, sums_rest] = split_all(self.sums, at);
-        let [c, c_rest] = split(self.c, at);
-        let [kept, kept_rest] = split(self.kept, at);
-        let (h, h_rest) = self.h.split(at);
-        let [c_out, c_out_rest] = split(self.c_out, at);
-        let (last_h, last_h_rest) = self.last_h.split(at);
-        let [last_c, last_c_rest] = split(self.last_c, at);
-        (
-            Part {
-                rows: self.rows.start..middle,
-                sums,
-                c,
-                kept,
-                h,
-                c_out,
-                last_h,
-                last_c,
-            },
-            Part {
-                rows: middle..self.rows.end,
-                sums: sums_rest,
-                c: c_rest,
-                kept: kept_rest,
-                h: h_rest,
-                c_out: c_out_rest,
-                last_h: last_h_rest,
-                last_c: last_c_rest,
-            },
-        )
-    }
-}
+by_rows!(Part: rows sums c kept h c_out last_h last_c);
 
 impl<T: Float> Plan<T> {
     pub(crate) fn forward(
@@ -116,11 +61,7 @@ impl<T: Float> Plan<T> {
             bias: bias.map(|b| &*b),
             peepholes,
         };
-        let mut group = 0;
-        let sums = sums.map(|sums| {
-            group += 1;
-            self.group(group - 1).map(|g| Rows::new(sums, self.sums_layout(g)))
-        });
+        let sums = self.of_groups(sums, |g| self.sums_layout(g));
         let SequenceShape { steps, batch, .. } = self.shape;
         let part = Part {
             rows: 0..batch,
@@ -177,7 +118,6 @@ impl<T: Float> Plan<T> {
         let SequenceShape { steps, .. } = self.shape;
         let inputs = shared.inputs;
         let (rows, first) = (part.rows.clone(), part.rows.start);
-        let own = |run: &Range<usize>| run.start - first..run.end - first;
         let zero = [T::ZERO; SEGMENT];
         let mut unread = [T::ZERO; SEGMENT];
         let zero = Matrix::read(&zero, Layout::row_major(1, 1, SEGMENT));
@@ -187,12 +127,7 @@ impl<T: Float> Plan<T> {
         let x = Matrix::of(inputs.x, steps);
         let h_start = Matrix::of(inputs.start.h, 1).of_rows(rows.clone());
         let h = part.h.matrix();
-        let mut sums = [unread; MAX_GROUPS];
-        for (sums, rows) in sums.iter_mut().zip(&mut part.sums) {
-            if let Some(rows) = rows {
-                *sums = rows.matrix();
-            }
-        }
+        let sums = matrices(&mut part.sums, unread);
         let c = part.c.as_mut().map(|c| c.matrix());
         let kept = part.kept.as_mut().map_or(unread, |kept| kept.matrix());
         if let (Some(c), Some(start)) = (c, inputs.start.c) {
@@ -203,13 +138,7 @@ impl<T: Float> Plan<T> {
         let c_out = part.c_out.as_mut().map(|c| c.matrix());
         let last_h = part.last_h.matrix();
         let last_c = part.last_c.as_mut().map(|c| c.matrix());
-        let peepholes = match self.equations.peepholes() {
-            0 => zero,
-            n => Matrix::read(
-                shared.peepholes,
-                Layout::row_major(1, 1, n * self.units()),
-            ),
-        };
+        let peepholes = self.peepholes(shared.peepholes).unwrap_or(zero);
 
         for t in 0..steps {
             if self.input_steps > 0 && t % self.input_steps == 0 {
@@ -217,7 +146,7 @@ impl<T: Float> Plan<T> {
                 self.input_products(shared, x, &sums, &rows, steps);
             }
             for run in self.active(&inputs.lengths, rows.clone(), t) {
-                let own = own(&run);
+                let own = run.start - first..run.end - first;
                 let h_prev = if t == 0 { h_start } else { h.at(t - 1) }
                     .of_rows(own.clone());
                 let c_at = |t| match c {
@@ -259,40 +188,28 @@ impl<T: Float> Plan<T> {
                         .of_rows(own.clone())
                         .copy(c.at(self.c_slot(t + 1)).of_rows(own.clone()));
                 }
-                // The rows that end here.
-                let full = inputs.lengths.full();
-                for b in run.filter(|&b| inputs.lengths.of(b, steps) == t + 1) {
-                    let b = if full {
-                        own.clone()
-                    } else {
-                        b - first..b - first + 1
-                    };
-                    last_h.of_rows(b.clone()).copy(h.at(t).of_rows(b.clone()));
-                    if let (Some(to), Some(c)) = (last_c, c) {
-                        to.of_rows(b.clone())
-                            .copy(c.at(self.c_slot(t + 1)).of_rows(b));
-                    }
-                    if full {
-                        break;
-                    }
-                }
             }
-            if !inputs.lengths.full() {
-                for b in
-                    rows.clone().filter(|&b| inputs.lengths.of(b, steps) <= t)
-                {
-                    let b = b - first..b - first + 1;
-                    h.at(t).of_rows(b.clone()).fill(T::ZERO);
-                    if let Some(c) = c_out {
-                        c.at(t).of_rows(b).fill(T::ZERO);
-                    }
+        }
+        for (own, b) in rows.clone().enumerate() {
+            let length = inputs.lengths.of(b, steps);
+            let own = own..own + 1;
+            last_h
+                .of_rows(own.clone())
+                .copy(h.at(length - 1).of_rows(own.clone()));
+            if let (Some(to), Some(c)) = (last_c, c) {
+                let c = c.at(self.c_slot(length)).of_rows(own.clone());
+                to.of_rows(own.clone()).copy(c);
+            }
+            for states in [Some(h), c_out].into_iter().flatten() {
+                for t in length..steps {
+                    states.at(t).of_rows(own.clone()).fill(T::ZERO);
                 }
             }
         }
     }
 
     /// The sums of a step, of some rows.
-    pub(super) fn sums_at<'a>(
+    fn sums_at<'a>(
         &self,
         sums: &[Matrix<'a, T>; MAX_GROUPS],
         t: usize,
@@ -314,13 +231,7 @@ impl<T: Float> Plan<T> {
         rows: &Range<usize>,
         steps: Range<usize>,
     ) {
-        for (g, group) in self
-            .equations
-            .groups()
-            .iter()
-            .enumerate()
-            .filter(|(_, group)| group.input)
-        {
+        for (g, group) in self.groups(|g| g.input) {
             let columns = self.columns(group);
             let panels =
                 Matrix::read(shared.input_panels[g], self.forward_input(group));
@@ -356,10 +267,7 @@ impl<T: Float> Plan<T> {
         step: &Forward<'_, T>,
         x: Matrix<'_, T>,
     ) {
-        for (g, group) in self.equations.groups().iter().enumerate() {
-            if Plan::<T>::stage(group) != stage {
-                continue;
-            }
+        for (g, group) in self.groups(|g| Plan::<T>::stage(g) == stage) {
             let each = SEGMENT * group.gates.1;
             let columns = step.blocks.start * each..step.blocks.end * each;
             let state = group.state.map(|of| Operand {
@@ -408,7 +316,7 @@ impl<T: Float> Plan<T> {
         inputs: &SequenceInputs<'_, T>,
     ) {
         let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &inputs.weights;
-        for (g, group) in self.equations.groups().iter().enumerate() {
+        for (g, group) in self.groups(|_| true) {
             if group.input {
                 self.pack_columns(group, *w_ih, room.input_panels[g]);
             }

@@ -23,8 +23,8 @@ struct SequenceOp<T> {
     plan: Plan<T>,
 }
 
-/// How many rows of the output each kind of state takes.
 impl Key {
+    /// How many rows of the output each kind of state takes.
     fn rows(&self) -> [usize; 4] {
         let SequenceShape { steps, batch, .. } = self.shape;
         let all = steps * batch;

@@ -1,8 +1,9 @@
 //! What the shape decides: how the room is divided, and how sums are cut.
 
+use super::by_rows::OfGroups;
 use super::*;
 use crate::fused::{Group, MAX_GROUPS, Of};
-use longlag_numerics::panel::{Columns, Layout, PANEL, SEGMENT};
+use longlag_numerics::panel::{Columns, Layout, Matrix, PANEL, Rows, SEGMENT};
 use std::ops::Range;
 
 /// Rows of the batch whose weight gradients are added up by themselves, where weights are small.
@@ -165,9 +166,33 @@ impl<T: Float> Plan<T> {
         plan
     }
 
-    /// The group at an index, if the cell has so many.
-    pub(super) fn group(&self, g: usize) -> Option<&Group> {
-        self.equations.groups().get(g)
+    /// The groups that are chosen, with their numbers.
+    pub(super) fn groups(
+        &self,
+        chosen: impl Fn(&Group) -> bool,
+    ) -> impl Iterator<Item = (usize, &Group)> {
+        let groups = self.equations.groups().iter().enumerate();
+        groups.filter(move |(_, group)| chosen(group))
+    }
+    /// Of each group that has such a piece of the room, its rows.
+    pub(super) fn of_groups<'a>(
+        &self,
+        pieces: [&'a mut [T]; MAX_GROUPS],
+        layout: impl Fn(&Group) -> Layout,
+    ) -> OfGroups<'a, T> {
+        let mut groups = self.equations.groups().iter();
+        pieces.map(|piece| {
+            let group = groups.next().filter(|_| !piece.is_empty());
+            group.map(|group| Rows::new(piece, layout(group)))
+        })
+    }
+    /// The peepholes in one row, if the cell has them.
+    pub(super) fn peepholes<'a>(
+        &self,
+        values: &'a [T],
+    ) -> Option<Matrix<'a, T>> {
+        let layout = Layout::row_major(1, 1, self.pieces.peepholes);
+        (self.pieces.peepholes > 0).then(|| Matrix::read(values, layout))
     }
     pub(super) fn has_kept(&self) -> bool {
         self.equations.groups().iter().any(|g| g.state == Some(Of::Kept))
