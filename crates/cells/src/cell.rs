@@ -4,6 +4,7 @@ use crate::{gru, lstm, rnn};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Scalar};
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::fmt;
 
 /// A recurrent cell: which equations take the state from one step to the next.
@@ -90,7 +91,24 @@ impl Cell {
     }
 
     /// What the sequence kernels need of it.
+    ///
+    /// The equations of `f32` and `f64` are compiled here: a generic function would be compiled anew, for
+    /// every instruction set, in each crate that runs a sequence.
     pub(crate) fn fused<T: Float>(self) -> Box<dyn Fused<T>> {
+        let compiled: [fn(Cell) -> Box<dyn Any>; 2] = [
+            |cell| Box::new(cell.fused_f32()),
+            |cell| Box::new(cell.fused_f64()),
+        ];
+        let of_t = |make: fn(Cell) -> Box<dyn Any>| make(self).downcast().ok();
+        *compiled.into_iter().find_map(of_t).expect("a Float is f32 or f64")
+    }
+    fn fused_f32(self) -> Box<dyn Fused<f32>> {
+        self.equations()
+    }
+    fn fused_f64(self) -> Box<dyn Fused<f64>> {
+        self.equations()
+    }
+    fn equations<T: Float>(self) -> Box<dyn Fused<T>> {
         match self {
             Cell::RnnTanh => Box::new(rnn::RnnTanh),
             Cell::RnnRelu => Box::new(rnn::RnnRelu),

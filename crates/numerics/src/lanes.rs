@@ -126,6 +126,7 @@ pub trait Lanes:
 pub trait Float:
     Lanes<Element = Self, Mask = bool>
     + crate::math::Elementary
+    + crate::panel::Compiled
     + Default
     + PartialOrd
     + AddAssign
