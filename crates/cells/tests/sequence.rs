@@ -1,18 +1,15 @@
 //! The fused kernels against the composed step, and against themselves.
 
+mod sequence_check;
+
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{
-    Cell, Forget, GRADIENT_FLOOR, Initialisation, Layer, Lengths, LstmParts,
-    Sequence, SequenceGradients, SequenceInputs, SequenceOptions,
-    SequenceRequest, SequenceShape, SequenceStates, State,
+    Cell, Forget, GRADIENT_FLOOR, Lengths, Sequence, SequenceGradients,
+    SequenceInputs, SequenceOptions, SequenceRequest, SequenceShape,
+    SequenceStates, State,
 };
-use longlag_numerics::isa::{self, Isa};
-use longlag_numerics::random::Rng;
-use longlag_numerics::{Float, Parameters, Scalar};
 use ndarray::{Array2, Axis};
-use proptest::prelude::*;
-use std::collections::BTreeMap;
-use std::sync::Mutex;
+use sequence_check::*;
 
 /// Of the largest entry of an array. In f64 both sides sum in another order, and neither is exact: a thousand
 /// roundings of 2⁻⁵³ that all add up.
@@ -21,176 +18,6 @@ const TOLERANCE: f64 = 1e-13;
 /// all add up. Of the largest entry, or of 1 or the largest state if they are larger: a slope 1 − y² is known to
 /// 2⁻²⁴ of 1, not of itself, and a state that grew is known to 2⁻²⁴ of its largest value.
 const SINGLE_TOLERANCE: f64 = 1e-6;
-
-/// All combinations of parts.
-fn variants() -> Vec<Cell> {
-    let both = [true, false];
-    let mut all = Vec::new();
-    for k in 0..32_usize {
-        for forget in [Forget::Gate, Forget::Never, Forget::Coupled] {
-            all.push(Cell::LstmVariant(LstmParts {
-                input_gate: both[k & 1],
-                forget,
-                output_gate: both[k >> 1 & 1],
-                input_activation: both[k >> 2 & 1],
-                output_activation: both[k >> 3 & 1],
-                peepholes: both[k >> 4 & 1],
-            }));
-        }
-    }
-    all
-}
-
-fn cells() -> Vec<Cell> {
-    Cell::ALL.into_iter().chain(variants()).collect()
-}
-
-/// A few of the variants, for what takes long.
-fn some_cells() -> Vec<Cell> {
-    Cell::ALL.into_iter().chain(variants().into_iter().step_by(13)).collect()
-}
-
-fn normal<T: Scalar>(rows: usize, cols: usize, purpose: &str) -> Array2<T> {
-    let mut draw = Rng::new(1).stream(purpose);
-    // A number of f32, so that both types compute with the same.
-    Array2::from_shape_simple_fn((rows, cols), || {
-        T::of(f64::from(draw.normal() as f32))
-    })
-}
-
-fn layer<T: Float + Scalar>(
-    cell: Cell,
-    input: usize,
-    hidden: usize,
-) -> (Layer, Parameters<T>) {
-    let layer = Layer::new("", cell, input, hidden);
-    let mut parameters = Parameters::<f32>::default();
-    let start = Initialisation::default();
-    layer.push_parameters(&mut parameters, &start, &Rng::new(7));
-    (layer, parameters.map(|w| T::of(f64::from(w))))
-}
-
-/// Values and gradients by name, in f64.
-type Outcome = BTreeMap<String, Array2<f64>>;
-
-struct Case<'a> {
-    cell: Cell,
-    /// (T, B, I, H).
-    shape: [usize; 4],
-    lengths: Option<&'a [usize]>,
-    floor: f64,
-}
-
-impl Case<'_> {
-    fn new(cell: Cell, shape: [usize; 4]) -> Self {
-        Case { cell, shape, lengths: None, floor: 0.0 }
-    }
-
-    fn length(&self, b: usize) -> usize {
-        self.lengths.map_or(self.shape[0], |lengths| lengths[b])
-    }
-
-    /// Σ weight · state over all states that there are, of which the gradients are, and all of them.
-    fn outcome<'t, T: Float + Scalar>(
-        &self,
-        h: &[Var<'t, T>],
-        c: &[Var<'t, T>],
-        last: State<Var<'t, T>>,
-        inputs: &[(&str, Option<Var<'t, T>>)],
-    ) -> Outcome {
-        let tape = last.h.tape();
-        let [_, batch, _, hidden] = self.shape;
-        let term = |v: Var<'t, T>, t: usize, name: &str| {
-            let mut w = normal::<T>(batch, hidden, &format!("{name} {t}"));
-            for b in (0..batch).filter(|&b| self.length(b) < t) {
-                w.row_mut(b).fill(T::of(0.0));
-            }
-            (v * tape.constant(&w.view())).sum()
-        };
-        let mut named = Vec::new();
-        for (name, states) in [("h", h), ("c", c)] {
-            let states = states.iter().enumerate();
-            named.extend(states.map(|(t, &v)| (name, t + 1, v)));
-        }
-        named.push(("last h", 0, last.h));
-        named.extend(last.c.map(|c| ("last c", 0, c)));
-        let terms = named.iter().map(|&(name, t, v)| term(v, t, name));
-        let loss = terms.reduce(|a, b| a + b).unwrap();
-        let grads = loss.backward();
-        let numbers = |a: Array2<T>| a.mapv(Float::to_f64);
-        let mut all = Outcome::new();
-        for (name, t, v) in named {
-            let gap = |mut a: Array2<T>| {
-                for b in (0..batch).filter(|&b| self.length(b) < t) {
-                    a.row_mut(b).fill(T::of(0.0));
-                }
-                numbers(a)
-            };
-            all.insert(format!("{name} {t}"), gap(v.value()));
-            // Where rows end apart, part of ∂L/∂h_t comes through the last state on one side only.
-            if self.lengths.is_none() && t > 0 {
-                let d = grads.of(v).to_owned();
-                all.insert(format!("d {name} {t}"), gap(d));
-            }
-        }
-        for &(name, v) in inputs {
-            let Some(v) = v else { continue };
-            all.insert(format!("d {name}"), numbers(grads.of(v).to_owned()));
-        }
-        all
-    }
-
-    fn run<T: Float + Scalar>(&self, fused: bool) -> Outcome {
-        let [steps, batch, input, hidden] = self.shape;
-        let (layer, parameters) = layer::<T>(self.cell, input, hidden);
-        let tape = Tape::new();
-        let bound = tape.bind(&parameters);
-        let w = layer.weights(&bound);
-        let x = tape.leaf(&normal(steps * batch, input, "x").view());
-        let leaf = |name| tape.leaf(&normal(batch, hidden, name).view());
-        let c = self.cell.has_c().then(|| leaf("c"));
-        let start = State { h: leaf("h"), c };
-        let inputs = [
-            ("x", Some(x)),
-            ("h_0", Some(start.h)),
-            ("c_0", start.c),
-            ("w_ih", Some(w.w_ih)),
-            ("w_hh", Some(w.w_hh)),
-            ("b_ih", Some(w.b_ih)),
-            ("b_hh", Some(w.b_hh)),
-            ("peephole", w.peephole),
-        ];
-        if !fused {
-            let states = layer.states(&w, x, start);
-            let h: Vec<_> = states[1..].iter().map(|s| s.h).collect();
-            let c: Vec<_> = states[1..].iter().filter_map(|s| s.c).collect();
-            let ends = || (0..batch).map(|b| (b, states[self.length(b)]));
-            let last_h: Vec<_> =
-                ends().map(|(b, s)| s.h.rows(b..b + 1)).collect();
-            let last_c: Vec<_> = ends()
-                .filter_map(|(b, s)| s.c.map(|c| c.rows(b..b + 1)))
-                .collect();
-            let c_end = (!last_c.is_empty()).then(|| tape.stack(&last_c));
-            let last = State { h: tape.stack(&last_h), c: c_end };
-            return self.outcome(&h, &c, last, &inputs);
-        }
-        let lengths = self.lengths.map(|lengths| {
-            let row: Vec<T> =
-                lengths.iter().map(|&n| T::of(n as f64)).collect();
-            let row = Array2::from_shape_vec((1, batch), row).unwrap();
-            tape.constant(&row.view())
-        });
-        let floor = Some(self.floor);
-        let request = SequenceRequest { all_c: true, lengths, floor };
-        let states = layer.sequence_with(&w, x, start, request);
-        let at = |t: usize| t * batch..(t + 1) * batch;
-        let h: Vec<_> = (0..steps).map(|t| states.h.rows(at(t))).collect();
-        let c = states.c;
-        let c: Vec<_> =
-            (0..steps).filter_map(|t| c.map(|c| c.rows(at(t)))).collect();
-        self.outcome(&h, &c, states.last, &inputs)
-    }
-}
 
 #[track_caller]
 fn check_near(
@@ -221,6 +48,10 @@ fn check_near(
 fn check_composed(case: &Case) {
     let (got, want) = (case.run::<f64>(true), case.run::<f64>(false));
     check_near(case, &got, &want, TOLERANCE, 0.0);
+}
+
+fn cells() -> Vec<Cell> {
+    Cell::ALL.into_iter().chain(variants()).collect()
 }
 
 /// H below, at and above a segment, one panel and more; few inputs and many; one row and more than two parts.
@@ -350,79 +181,6 @@ fn behind_its_end_a_row_is_not_read_and_its_states_are_zero() {
                 assert_eq!(one.0.row(row), one.2.row(b));
             }
         }
-    }
-}
-
-static ONE_SET_AT_A_TIME: Mutex<()> = Mutex::new(());
-
-fn bits(outcome: &Outcome) -> Vec<(String, Vec<u64>)> {
-    let of = |a: &Array2<f64>| a.iter().map(|x| x.to_bits()).collect();
-    outcome.iter().map(|(name, a)| (name.clone(), of(a))).collect()
-}
-
-/// Runs a case with every instruction set and number of threads, and wants the same bits.
-fn check_bits<T: Float + Scalar>(case: &Case) {
-    let _guard =
-        ONE_SET_AT_A_TIME.lock().unwrap_or_else(|broken| broken.into_inner());
-    let before = isa::active();
-    let mut first = None;
-    for set in Isa::available() {
-        isa::cap(set).unwrap();
-        for threads in [1, 2, 3] {
-            let pool = rayon::ThreadPoolBuilder::new()
-                .num_threads(threads)
-                .build()
-                .unwrap();
-            isa::forget_runs();
-            let got = bits(&pool.install(|| case.run::<T>(true)));
-            assert_eq!(isa::ran(), [set]);
-            let first = first.get_or_insert_with(|| got.clone());
-            for (first, got) in first.iter().zip(&got) {
-                assert!(
-                    first == got,
-                    "{:?} {:?} {}: {} differs with {set}, {threads} threads",
-                    case.cell,
-                    case.shape,
-                    T::NAME,
-                    got.0
-                );
-            }
-        }
-    }
-    isa::cap(before).unwrap();
-}
-
-#[test]
-fn the_same_bits_with_every_instruction_set_and_number_of_threads() {
-    for cell in some_cells() {
-        for [t, b, i, h] in [[1, 1, 1, 1], [2, 3, 2, 7], [1, 3, 33, 17]] {
-            check_bits::<f32>(&Case::new(cell, [t, b, i, h]));
-            check_bits::<f64>(&Case::new(cell, [t, b, i, h]));
-        }
-    }
-    // Enough work for several threads: many parts, and weights so large that there is one.
-    for cell in Cell::ALL {
-        check_bits::<f32>(&Case::new(cell, [9, 35, 3, 100]));
-    }
-    check_bits::<f64>(&Case::new(Cell::Lstm, [9, 35, 3, 60]));
-    for cell in [Cell::Lstm, Cell::GruResetBefore] {
-        check_bits::<f32>(&Case::new(cell, [3, 20, 40, 230]));
-    }
-    let lengths: Vec<usize> = (0..35).map(|b| 1 + b * 7 % 9).collect();
-    check_bits::<f32>(&Case {
-        lengths: Some(&lengths),
-        ..Case::new(Cell::Lstm, [9, 35, 3, 100])
-    });
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-    #[test]
-    fn the_same_bits_for_any_shape(
-        t in 1_usize..6, b in 1_usize..20, i in 1_usize..36, h in 1_usize..40, cell in 0_usize..10, double: bool,
-    ) {
-        let case = Case::new(some_cells()[cell], [t, b, i, h]);
-        if double { check_bits::<f64>(&case) } else { check_bits::<f32>(&case) }
     }
 }
 
