@@ -2,10 +2,23 @@
 //!
 //! To accept a change that is meant: `INSTA_UPDATE=always cargo test --workspace`, then read the difference.
 
-use longlag_experiments::{Silent, all, find};
+use longlag::record::Record;
+use longlag_experiments::{Entry, Silent, all, find};
 use longlag_tests::{files_in, names_in, read, root, setup, with_snapshots};
 use std::process::Command;
 use std::{env, fs};
+
+/// The report of the published config: computed, or out of the record of what takes too long (which the tests of
+/// records replay in part).
+fn report(experiment: &'static Entry) -> String {
+    let report = if experiment.is_recorded() {
+        let record = Record::read(&root(), experiment).unwrap_or_else(|error| panic!("{error}"));
+        record.report().unwrap_or_else(|error| panic!("{error}"))
+    } else {
+        experiment.run_default(&Silent)
+    };
+    report.to_snapshot()
+}
 
 /// A test for each experiment: the published config gives the committed report.
 macro_rules! experiments {
@@ -13,8 +26,7 @@ macro_rules! experiments {
         $(#[test]
         fn $test() {
             setup();
-            let experiment = find($name).expect("an experiment of this name");
-            let report = experiment.run_default(&Silent).to_snapshot();
+            let report = report(find($name).expect("an experiment of this name"));
             with_snapshots(|| insta::assert_snapshot!($name, report));
         })*
 

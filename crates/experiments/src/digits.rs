@@ -5,6 +5,7 @@
 //! set appears in it; here, as is usual for this file, the first 1,437 rows train and the last 360 test.
 
 use longlag_numerics::Scalar;
+use longlag_numerics::random::Rng;
 use ndarray::{Array2, Axis};
 use std::ops::Range;
 
@@ -42,6 +43,14 @@ impl Digits {
         let pixels =
             self.pixels.slice_axis(Axis(0), rows.clone().into()).to_owned();
         Digits { pixels, labels: self.labels[rows].to_vec() }
+    }
+
+    /// The same images with their pixels in an order drawn from `rng`.
+    #[must_use]
+    pub fn permuted(&self, mut rng: Rng) -> Digits {
+        let order = rng.permutation(PIXELS);
+        let pixels = self.pixels.select(Axis(1), &order);
+        Digits { pixels, labels: self.labels.clone() }
     }
 
     /// Writes images as sequences of their pixels, (64·B, 1): the pixel of step t of the b-th row of `rows`

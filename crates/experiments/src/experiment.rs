@@ -1,3 +1,4 @@
+use crate::runs::{AnyRuns, Recorded};
 use longlag_report::Report;
 use longlag_report::figure::Figure;
 use serde::Serialize;
@@ -98,11 +99,29 @@ pub struct Entry {
     /// [`Experiment::FIGURES`].
     pub figures: &'static [FigureSpec],
     default: fn() -> String,
-    prepare: fn(&str, Option<u64>) -> Result<Prepared, ConfigError>,
+    prepare: Prepare<Prepared>,
+    runs: Option<Prepare<PreparedRuns>>,
 }
 
-/// A run whose config is known to be good.
+/// Reads a config, with another seed if one is given.
+type Prepare<P> = fn(&str, Option<u64>) -> Result<P, ConfigError>;
+
+/// An experiment whose config is known to be good, to be run.
 pub type Prepared = Box<dyn FnOnce(&dyn Progress) -> Report + Send>;
+
+/// The runs of a recorded experiment whose config is known to be good, and that config as JSON, with all fields.
+pub struct PreparedRuns {
+    /// The runs.
+    pub runs: Box<dyn AnyRuns>,
+    /// The config.
+    pub config: serde_json::Value,
+}
+
+impl fmt::Debug for PreparedRuns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PreparedRuns({})", self.config)
+    }
+}
 
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -126,25 +145,46 @@ impl Entry {
                     + "\n"
             },
             prepare: |config, seed| {
-                let mut value: serde_json::Value = parse(config)?;
-                if !value.is_object() {
-                    return Err(ConfigError(
-                        "a config is a JSON object, `{ … }`".into(),
-                    ));
-                }
-                if let (Some(seed), Some(fields)) =
-                    (seed, value.as_object_mut())
-                {
-                    fields.insert("seed".into(), seed.into());
-                }
-                // Read from the text again, so that a message has line and column.
-                let _: E::Config = parse(config)?;
-                let config: E::Config = serde_json::from_value(value)
-                    .map_err(|e| ConfigError(e.to_string()))?;
-                E::check(&config)?;
+                let config: E::Config = checked::<E>(config, seed)?;
                 Ok(Box::new(move |progress| E::run(&config, progress)))
             },
+            runs: None,
         }
+    }
+
+    /// The entry of an experiment that is recorded.
+    pub(crate) const fn recorded<E: Recorded>() -> Entry
+    where
+        E::Config: Send + 'static,
+        E::Runs: 'static,
+    {
+        Entry {
+            runs: Some(|config, seed| {
+                let config = checked::<E>(config, seed)?;
+                let runs = Box::new(E::runs(&config));
+                let config = serde_json::to_value(&config)
+                    .expect("a config is plain data");
+                Ok(PreparedRuns { runs, config })
+            }),
+            ..Entry::of::<E>()
+        }
+    }
+
+    /// Whether it is recorded: run once, and replayed by tests.
+    pub fn is_recorded(&self) -> bool {
+        self.runs.is_some()
+    }
+
+    /// As [`prepare`](Self::prepare), to run one by one what it consists of, if it is recorded.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_runs(
+        &self,
+        config: &str,
+        seed: Option<u64>,
+    ) -> Option<Result<PreparedRuns, ConfigError>> {
+        self.runs.map(|prepare| prepare(config, seed))
     }
 
     /// The published config, as JSON text that [`prepare`](Self::prepare) reads.
@@ -172,6 +212,26 @@ impl Entry {
             .expect("the published config is good");
         run(progress)
     }
+}
+
+/// Reads a config and checks it, with `seed` in place of its own if there is one.
+fn checked<E: Experiment>(
+    config: &str,
+    seed: Option<u64>,
+) -> Result<E::Config, ConfigError> {
+    let mut value: serde_json::Value = parse(config)?;
+    if !value.is_object() {
+        return Err(ConfigError("a config is a JSON object, `{ … }`".into()));
+    }
+    if let (Some(seed), Some(fields)) = (seed, value.as_object_mut()) {
+        fields.insert("seed".into(), seed.into());
+    }
+    // Read from the text again, so that a message has line and column.
+    let _: E::Config = parse(config)?;
+    let config: E::Config = serde_json::from_value(value)
+        .map_err(|e| ConfigError(e.to_string()))?;
+    E::check(&config)?;
+    Ok(config)
 }
 
 fn parse<C: DeserializeOwned>(text: &str) -> Result<C, ConfigError> {

@@ -1,17 +1,19 @@
 //! The first race: handwritten digits, read one pixel at a time.
 //!
 //! An image is a sequence of 64 grey values; the network sees one a step and must name the digit after the
-//! last. RNN, LSTM and GRU of (nearly) equal numbers of parameters train on the same batches. Beside their
-//! accuracy stand two baselines that see no sequence at all: the most frequent digit, and a logistic
-//! regression on all 64 pixels at once. Before and after training, ‖∂ℓ/∂h_t‖ says how much of the loss's
-//! gradient reaches the state after pixel t.
+//! last. RNN, LSTM and GRU of (nearly) equal numbers of parameters train on the same batches, once with the
+//! pixels row by row and once in an order drawn at random, the same for all images. Beside their accuracy
+//! stand two baselines that see no sequence at all: the most frequent digit, and a logistic regression on all
+//! 64 pixels at once. Before and after training, ‖∂ℓ/∂h_t‖ says how much of the loss's gradient reaches the
+//! state after pixel t.
 
 use crate::digits::{self, CLASSES, Digits, PIXELS};
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
+use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Linear, Network, State};
+use longlag_cells::{Cell, Initialisation, Linear, Network};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
@@ -20,12 +22,10 @@ use longlag_report::figure::{
 };
 use longlag_report::format::format_percent;
 use longlag_report::{LookupError, Number, Report, Series};
-use longlag_train::{Trainer, cross_entropy, one_hot};
+use longlag_train::{Checkpoint, Trainer, cross_entropy, one_hot};
 use ndarray::{Array2, ArrayView1};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The config of [`FirstRace`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub runs: u64,
     /// The cells that race.
     pub cells: Vec<Cell>,
+    /// The orders of pixels that they race over.
+    pub orders: Vec<Order>,
     /// The number of parameters that each network comes as near to as its H allows.
     pub parameters: usize,
     /// How the recurrent layer's parameters start.
@@ -57,18 +59,45 @@ pub struct Config {
     pub regression_updates: u64,
 }
 
+/// In which order an image's pixels are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Order {
+    /// Row by row from the top left.
+    Rows,
+    /// In an order drawn at random, the same for all images and runs: what belongs together lies apart.
+    Permuted,
+}
+
+impl Order {
+    /// What its facts and series begin with.
+    fn key(self) -> &'static str {
+        match self {
+            Order::Rows => "",
+            Order::Permuted => "permuted_",
+        }
+    }
+    fn name(self) -> &'static str {
+        match self {
+            Order::Rows => "row by row",
+            Order::Permuted => "permuted",
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Config {
             seed: 1,
-            runs: 3,
+            runs: 20,
             cells: vec![Cell::RnnTanh, Cell::Lstm, Cell::Gru],
+            orders: vec![Order::Rows, Order::Permuted],
             parameters: 5000,
             initialisation: Initialisation {
                 forget_bias: Some(1.0),
                 ..Initialisation::default()
             },
-            updates: 1350,
+            updates: 2700,
             batch: 32,
             optimizer: OptimizerConfig::Adam(AdamConfig {
                 learning_rate: 5e-3,
@@ -115,6 +144,13 @@ impl Experiment for FirstRace {
             cells,
             "it must list at least one cell, and each only once",
         )?;
+        let orders = &config.orders;
+        ConfigError::unless(
+            !orders.is_empty() && unlike(orders),
+            "orders",
+            orders,
+            "it must list at least one order, and each only once",
+        )?;
         let size = config.parameters;
         let sizes = 100..=10_000_000;
         ConfigError::unless(
@@ -148,69 +184,48 @@ impl Experiment for FirstRace {
     }
 
     fn run(config: &Config, progress: &dyn Progress) -> Report {
-        let all = Digits::load();
-        let (train, test) = (all.rows(digits::TRAIN), all.rows(digits::TEST));
-        let race = Race { config, train: &train, test: &test };
-
-        let runs: Vec<(Cell, u64)> = config
-            .cells
-            .iter()
-            .flat_map(|&cell| (1..=config.runs).map(move |run| (cell, run)))
-            .collect();
-        let (done, total) =
-            (AtomicU64::new(0), runs.len() as u64 * config.updates);
-        let outcomes: Vec<Outcome> = runs
-            .par_iter()
-            .map(|&(cell, run)| {
-                race.run(cell, run, || {
-                    progress.advance(done.fetch_add(1, Relaxed) + 1, total)
-                })
-            })
-            .collect();
-
-        let mut report = Report::new(Self::NAME, config);
-        report
-            .fact("train_images", train.len())
-            .fact("test_images", test.len())
-            .fact("chance", 1.0 / CLASSES as f64)
-            .fact("majority_accuracy", majority_accuracy(&train, &test))
-            .fact("regression_accuracy", race.regression());
-        for (cell, outcomes) in
-            config.cells.iter().zip(outcomes.chunks(config.runs as usize))
-        {
-            race.summarise(&mut report, *cell, outcomes);
-        }
-        let table = report.table(
-            "runs",
-            [
-                "cell", "run", "updates", "accuracy", "loss", "clipped",
-                "weights",
-            ],
-        );
-        for ((cell, run), outcome) in runs.iter().zip(&outcomes) {
-            table.row((
-                cell.name(),
-                *run,
-                outcome.updates,
-                outcome.final_accuracy(),
-                Number::rounded(outcome.loss, 4),
-                outcome.clipped,
-                format!("{:016x}", outcome.weights),
-            ));
-        }
-        report
+        run_all::<Self>(config, progress)
     }
 }
 
-/// What every run shares.
-struct Race<'a> {
-    config: &'a Config,
-    train: &'a Digits,
-    test: &'a Digits,
+impl Recorded for FirstRace {
+    type Runs = Race;
+    fn runs(config: &Config) -> Race {
+        let all = Digits::load();
+        let data = config.orders.iter().map(|&order| {
+            let all = match order {
+                Order::Rows => all.clone(),
+                Order::Permuted => {
+                    let rng = Rng::new(config.seed).stream("permutation");
+                    all.permuted(rng)
+                }
+            };
+            let (train, test) =
+                (all.rows(digits::TRAIN), all.rows(digits::TEST));
+            Data { order, train, test }
+        });
+        Race { config: config.clone(), data: data.collect() }
+    }
+}
+
+/// All runs of the race.
+#[derive(Debug)]
+pub struct Race {
+    config: Config,
+    data: Vec<Data>,
+}
+
+/// The images with their pixels in one order.
+#[derive(Debug)]
+struct Data {
+    order: Order,
+    train: Digits,
+    test: Digits,
 }
 
 /// What one run gave.
-struct Outcome {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Outcome {
     /// How many updates were done: fewer than wished if the training broke off.
     updates: u64,
     /// The test accuracy at the start, after every `measure_every` updates, and at the end. A training that
@@ -224,7 +239,7 @@ struct Outcome {
     /// How many updates were clipped.
     clipped: u64,
     /// A hash of the weights at the end: two runs with the same are the same to the bit.
-    weights: u64,
+    weights: Hash,
 }
 
 impl Outcome {
@@ -234,77 +249,149 @@ impl Outcome {
 }
 
 /// The medians over images of ‖∂ℓ/∂h_t‖, and for a cell with a cell state ‖∂ℓ/∂c_t‖, for t = 0 … 64.
-type Norms = State<Vec<f64>>;
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Norms {
+    h: Vec<f64>,
+    c: Option<Vec<f64>>,
+}
 
-impl Race<'_> {
-    fn network(&self, cell: Cell) -> Network {
-        Network::of_size(cell, 1, CLASSES, self.config.parameters)
+impl Runs for Race {
+    type Run<'a> = Training<'a>;
+    type Outcome = Outcome;
+
+    fn names(&self) -> Vec<String> {
+        let name = |(data, cell, run): (&Data, Cell, u64)| {
+            format!("{} {} {run}", data.order.name(), cell.name())
+        };
+        self.all().map(name).collect()
     }
+    fn units(&self, _: usize) -> u64 {
+        self.config.updates
+    }
+    fn start(&self, run: usize) -> Training<'_> {
+        let (data, cell, run) = self.all().nth(run).expect("a run");
+        Training::start(self, data, cell, run)
+    }
+    fn report(&self, outcomes: &[Outcome]) -> Report {
+        self.summary(outcomes)
+    }
+}
 
-    /// One training. Its random streams depend on the seed and the run, not on the cell: in a run, the cells
-    /// see the same batches and start from the same random numbers, scaled to their sizes, which makes runs
+/// One training.
+#[derive(Debug)]
+pub struct Training<'a> {
+    race: &'a Race,
+    data: &'a Data,
+    network: Network,
+    trainer: Trainer<f32>,
+    batches: Batches,
+    measured: Measured,
+}
+
+/// What is known of a training so far.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Measured {
+    accuracy: Vec<f64>,
+    before: Norms,
+    loss: f64,
+    clipped: u64,
+}
+
+impl<'a> Training<'a> {
+    /// Its random streams depend on the seed and the run, not on cell or order: in a run, the cells see the
+    /// same batches and start from the same random numbers, scaled to their sizes, which makes runs
     /// comparable in pairs.
-    fn run(&self, cell: Cell, run: u64, mut advance: impl FnMut()) -> Outcome {
+    fn start(race: &'a Race, data: &'a Data, cell: Cell, run: u64) -> Self {
         let &Config {
-            updates,
-            batch,
-            optimizer,
-            clip,
-            measure_every,
-            ref initialisation,
-            ..
-        } = self.config;
-        let rng = Rng::new(self.config.seed).stream(&format!("run {run}"));
-        let network = self.network(cell);
+            seed, batch, optimizer, clip, ref initialisation, ..
+        } = &race.config;
+        let rng = Rng::new(seed).stream(&format!("run {run}"));
+        let network = race.network(cell);
         let start: Parameters<f32> =
             network.parameters(initialisation, &rng.stream("weights"));
-        let before = self.gradient(&network, &start);
-        let mut batches =
-            Batches::new(self.train.len(), batch, rng.stream("batches"));
-        let mut accuracy = vec![self.accuracy(&network, &start)];
-        let (mut done, mut loss, mut clipped) = (0, f64::NAN, 0);
+        let measured = Measured {
+            accuracy: vec![data.accuracy(&network, &start)],
+            before: race.gradient(data, &network, &start),
+            loss: f64::NAN,
+            clipped: 0,
+        };
+        let trainer = Trainer::new(start, optimizer, clip);
+        let images = data.train.len();
+        let batches = Batches::new(images, batch, rng.stream("batches"));
+        Training { race, data, network, trainer, batches, measured }
+    }
+}
 
-        // ANCHOR: training
-        let mut trainer = Trainer::new(start, optimizer, clip);
-        let result = trainer.run(
-            updates,
-            |_, parameters| {
+impl Run for Training<'_> {
+    type Saved = (Checkpoint<f32>, Measured);
+    type Outcome = Outcome;
+
+    // ANCHOR: training
+    fn advance(&mut self) -> ControlFlow<()> {
+        let Config { updates, measure_every, .. } = self.race.config;
+        let (network, data) = (&self.network, self.data);
+        let measured = &mut self.measured;
+        let rows = self.batches.of(self.trainer.updates());
+        let result = self.trainer.update(
+            |parameters| {
                 let tape = parameters.tape();
-                let rows = batches.next();
-                let x = sequences(tape, self.train, rows);
-                let labels = rows.iter().map(|&i| self.train.labels[i]);
+                let x = sequences(tape, &data.train, rows);
+                let labels = rows.iter().map(|&i| data.train.labels[i]);
                 let target = one_hot(tape, labels, CLASSES);
                 let logits = network.apply(parameters, x, rows.len());
                 cross_entropy(logits, target)
             },
             |step| {
-                done = step.update;
-                loss = f64::from(step.loss);
-                clipped += u64::from(step.clipped.factor < 1.0);
+                measured.loss = f64::from(step.loss);
+                measured.clipped += u64::from(step.clipped.factor < 1.0);
                 if step.update % measure_every == 0 || step.update == updates {
-                    accuracy.push(self.accuracy(&network, step.parameters));
+                    let now = data.accuracy(network, step.parameters);
+                    measured.accuracy.push(now);
                 }
-                advance();
-                ControlFlow::Continue(())
             },
         );
         // ANCHOR_END: training
         if result.is_err() {
-            accuracy.push(f64::NAN);
-            loss = f64::NAN;
+            measured.accuracy.push(f64::NAN);
+            measured.loss = f64::NAN;
         }
-        let end = &trainer.parameters;
-        Outcome {
-            updates: done,
-            accuracy,
-            before,
-            after: self.gradient(&network, end),
-            loss,
-            clipped,
-            weights: hash(end),
+        if result.is_err() || self.trainer.updates() == updates {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
         }
     }
+    fn save(&self) -> Self::Saved {
+        (self.trainer.checkpoint(), self.measured.clone())
+    }
+    fn restore(
+        &mut self,
+        (trainer, measured): Self::Saved,
+    ) -> Result<(), String> {
+        self.trainer.restore(trainer).map_err(|error| error.to_string())?;
+        self.measured = measured;
+        Ok(())
+    }
+    fn outcome(&self) -> Outcome {
+        let Measured { accuracy, before, loss, clipped } =
+            self.measured.clone();
+        let end = &self.trainer.parameters;
+        let weights = self.trainer.checkpoint().parameters;
+        let bytes: Vec<u8> =
+            weights.iter().flat_map(|w| w.to_bits().to_le_bytes()).collect();
+        Outcome {
+            updates: self.trainer.updates(),
+            accuracy,
+            before,
+            after: self.race.gradient(self.data, &self.network, end),
+            loss,
+            clipped,
+            weights: Hash::of(&bytes),
+        }
+    }
+}
 
+impl Data {
     /// The share of test images that a network names rightly.
     fn accuracy(&self, network: &Network, parameters: &Parameters<f32>) -> f64 {
         let rows: Vec<usize> = (0..self.test.len()).collect();
@@ -312,28 +399,50 @@ impl Race<'_> {
         let mut right = 0;
         for rows in rows.chunks(60) {
             tape.reset();
-            let x = sequences(&tape, self.test, rows);
+            let x = sequences(&tape, &self.test, rows);
             let logits = network.apply(&tape.bind(parameters), x, rows.len());
             let labels = rows.iter().map(|&i| self.test.labels[i]);
             right += count_right(&logits.value(), labels);
         }
-        share(right, self.test)
+        share(right, &self.test)
+    }
+}
+
+impl Race {
+    /// Every run: its images, its cell, its number from 1.
+    fn all(&self) -> impl Iterator<Item = (&Data, Cell, u64)> {
+        let Config { cells, runs, .. } = &self.config;
+        let of = move |data| {
+            cells.iter().flat_map(move |&cell| {
+                (1..=*runs).map(move |run| (data, cell, run))
+            })
+        };
+        self.data.iter().flat_map(of)
+    }
+
+    fn network(&self, cell: Cell) -> Network {
+        Network::of_size(cell, 1, CLASSES, self.config.parameters)
     }
 
     // ANCHOR: gradient
     /// For t = 0 … 64, the median over test images of ‖∂ℓ/∂h_t‖: ℓ is an
     /// image's own loss, h_t the hidden state after its pixel t. For an
     /// LSTM also ‖∂ℓ/∂c_t‖. In f64, so that nothing underflows.
-    fn gradient(&self, network: &Network, at: &Parameters<f32>) -> Norms {
+    fn gradient(
+        &self,
+        data: &Data,
+        network: &Network,
+        at: &Parameters<f32>,
+    ) -> Norms {
         let images: Vec<usize> = (0..self.config.probe_images).collect();
         let at = at.map(f64::from);
         let tape = Tape::new();
         let parameters = tape.bind(&at);
-        let x = sequences(&tape, self.test, &images);
+        let x = sequences(&tape, &data.test, &images);
         let mut states = Vec::new();
         let logits =
             network.unroll(&parameters, x, images.len(), |_, s| states.push(s));
-        let labels = images.iter().map(|&i| self.test.labels[i]);
+        let labels = images.iter().map(|&i| data.test.labels[i]);
         let target = one_hot(&tape, labels, CLASSES);
         // The sum of the images' losses: a row of its gradient by a
         // state is one image's.
@@ -343,7 +452,7 @@ impl Race<'_> {
             let d = grads.of(state);
             median(d.rows().into_iter().map(|d| slice::norm(&d.to_vec())))
         };
-        State {
+        Norms {
             h: states.iter().map(|s| norm(s.h)).collect(),
             c: states.iter().map(|s| s.c.map(norm)).collect(),
         }
@@ -352,6 +461,7 @@ impl Race<'_> {
 
     /// The test accuracy of a softmax regression on the 64 pixels at once.
     fn regression(&self) -> f64 {
+        let Data { train, test, .. } = &self.data[0];
         let rng = Rng::new(self.config.seed).stream("regression");
         let layer = Linear::new("regression", PIXELS, CLASSES);
         let mut parameters = Parameters::default();
@@ -366,9 +476,9 @@ impl Race<'_> {
             self.config.regression_updates,
             |_, parameters| {
                 let tape = parameters.tape();
-                let x = tape.constant(&self.train.pixels.view());
+                let x = tape.constant(&train.pixels.view());
                 let target =
-                    one_hot(tape, self.train.labels.iter().copied(), CLASSES);
+                    one_hot(tape, train.labels.iter().copied(), CLASSES);
                 cross_entropy(layer.apply(parameters, x), target)
             },
             |_| ControlFlow::Continue(()),
@@ -377,16 +487,61 @@ impl Race<'_> {
             return f64::NAN;
         }
         let tape = Tape::new();
-        let x = tape.constant(&self.test.pixels.view());
+        let x = tape.constant(&test.pixels.view());
         let logits = layer.apply(&tape.bind(&trainer.parameters), x).value();
-        let labels = self.test.labels.iter().copied();
-        share(count_right(&logits, labels), self.test)
+        let labels = test.labels.iter().copied();
+        share(count_right(&logits, labels), test)
+    }
+
+    fn summary(&self, outcomes: &[Outcome]) -> Report {
+        let Data { train, test, .. } = &self.data[0];
+        let mut report = Report::new(FirstRace::NAME, &self.config);
+        report
+            .fact("train_images", train.len())
+            .fact("test_images", test.len())
+            .fact("chance", 1.0 / CLASSES as f64)
+            .fact("majority_accuracy", majority_accuracy(train, test))
+            .fact("regression_accuracy", self.regression());
+        let mut parts = outcomes.chunks(self.config.runs as usize);
+        for data in &self.data {
+            for &cell in &self.config.cells {
+                let outcomes = parts.next().expect("every run has an outcome");
+                self.summarise(&mut report, data.order, cell, outcomes);
+            }
+        }
+        let table = report.table(
+            "runs",
+            [
+                "order", "cell", "run", "updates", "accuracy", "loss",
+                "clipped", "weights",
+            ],
+        );
+        for ((data, cell, run), outcome) in self.all().zip(outcomes) {
+            table.row((
+                data.order.name(),
+                cell.name(),
+                run,
+                outcome.updates,
+                outcome.final_accuracy(),
+                Number::rounded(outcome.loss, 4),
+                outcome.clipped,
+                outcome.weights.to_string(),
+            ));
+        }
+        report
     }
 
     /// Adds a cell's facts and series to the report.
-    fn summarise(&self, report: &mut Report, cell: Cell, outcomes: &[Outcome]) {
+    fn summarise(
+        &self,
+        report: &mut Report,
+        order: Order,
+        cell: Cell,
+        outcomes: &[Outcome],
+    ) {
         let network = self.network(cell);
-        let key = |what: &str| format!("{}_{what}", key_of(cell.name()));
+        let name = key_of(cell.name());
+        let key = |what: &str| format!("{}{name}_{what}", order.key());
         report
             .fact(key("hidden"), network.layer.hidden)
             .fact(key("parameters"), network.size());
@@ -470,25 +625,36 @@ fn spread(mut values: Vec<f64>) -> [f64; 3] {
 }
 
 /// Training images in random order, over and over; a batch never spans two passes.
+#[derive(Debug)]
 struct Batches {
-    order: Vec<usize>,
-    at: usize,
     batch: usize,
     rng: Rng,
+    pass: u64,
+    /// That of the pass.
+    order: Vec<usize>,
 }
 
 impl Batches {
     fn new(images: usize, batch: usize, rng: Rng) -> Batches {
-        Batches { order: (0..images).collect(), at: images, batch, rng }
+        let mut batches =
+            Batches { batch, rng, pass: 0, order: vec![0; images] };
+        batches.shuffle();
+        batches
     }
-
-    fn next(&mut self) -> &[usize] {
-        if self.at + self.batch > self.order.len() {
-            self.rng.shuffle(&mut self.order);
-            self.at = 0;
+    /// The rows of the batch after so many updates. Which they are is computed from the number alone: a run
+    /// that goes on needs no generator's state.
+    fn of(&mut self, updates: u64) -> &[usize] {
+        let a_pass = (self.order.len() / self.batch) as u64;
+        if self.pass != updates / a_pass {
+            self.pass = updates / a_pass;
+            self.shuffle();
         }
-        self.at += self.batch;
-        &self.order[self.at - self.batch..self.at]
+        let at = (updates % a_pass) as usize * self.batch;
+        &self.order[at..at + self.batch]
+    }
+    fn shuffle(&mut self) {
+        let mut rng = self.rng.stream(&format!("pass {}", self.pass));
+        self.order = rng.permutation(self.order.len());
     }
 }
 
@@ -531,17 +697,6 @@ fn share(count: usize, of: &Digits) -> f64 {
 /// The median; of an even number the lower of the middle two, so that it is one of the values.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     spread(values.collect())[1]
-}
-
-/// FNV-1a over the bits of all weights.
-fn hash(parameters: &Parameters<f32>) -> u64 {
-    // The other bits of a NaN differ between processors.
-    let one_nan = |v: &f32| if v.is_nan() { f32::NAN } else { *v };
-    let values = parameters.values.iter().map(one_nan);
-    let bytes = values.flat_map(|v| v.to_bits().to_le_bytes());
-    bytes.fold(0xcbf2_9ce4_8422_2325, |h, byte| {
-        (h ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 /// The cells of a report, as they are called in its keys and in figures.

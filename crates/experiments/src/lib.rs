@@ -5,22 +5,25 @@
 //! That is what lets a snapshot test assert every digit of it, and the book quote those digits.
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
+//! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. One module for each experiment.
 
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod runs;
 pub mod trust_the_gradient;
 
 pub use experiment::{
-    ConfigError, Entry, Experiment, FigureSpec, Prepared, Progress, Silent,
+    ConfigError, Entry, Experiment, FigureSpec, Prepared, PreparedRuns,
+    Progress, Silent,
 };
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
     static ALL: [Entry; 2] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
-        Entry::of::<first_race::FirstRace>(),
+        Entry::recorded::<first_race::FirstRace>(),
     ];
     &ALL
 }

@@ -29,7 +29,8 @@ Examples:
   longlag run --help               all that a command can do, with examples
 
 Exit code:
-  0 done, 1 the work failed, 2 the command or a file that it names is wrong
+  0 done, 1 the work failed, 2 the command or a file that it names is wrong,
+  130 stopped by Ctrl-C; the same command goes on from there
 
 Environment:
   LONGLAG_ISA=portable|avx2|avx512|neon
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     Book(BookArgs),
     Bench(BenchArgs),
+    Record(RecordArgs),
+    Verify(VerifyArgs),
 }
 
 /// Show the experiments, their questions and their figures
@@ -78,7 +81,8 @@ A configuration is JSON; fields that it leaves out keep their published value.
 
 With --out, the folder DIR/NAME of each experiment holds report.json (configuration and everything
 found), tables/*.csv, series/*.csv (the curves), and figures/*.svg. It appears when all of it is
-written, in place of an earlier one.")]
+written, in place of an earlier one. Long work that is stopped by Ctrl-C or killed goes on where it was
+when the same command is given again: to the same bits. Until then DIR/NAME.unfinished keeps it.")]
 pub(crate) struct RunArgs {
     /// The experiments to run; `longlag list` shows them
     #[arg(value_name = "NAME")]
@@ -98,6 +102,46 @@ pub(crate) struct RunArgs {
     /// Use this seed for the random numbers, instead of the configuration's
     #[arg(long, value_name = "S", value_parser = seed)]
     pub(crate) seed: Option<u64>,
+}
+
+/// Run an experiment of long training once, and keep what came out in tests/records
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag record first-race
+
+Stopped by Ctrl-C or killed, it goes on where it was when the same command is given again: to the same
+bits. A record belongs to the source folder of longlag that the current folder is in.")]
+pub(crate) struct RecordArgs {
+    /// The experiment
+    pub(crate) name: String,
+    /// How many threads to compute with; by default one for each core. The results are the same
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+/// Compute recorded experiments again, in part or in full, and compare every bit
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag verify                        the starts and some ends of all recorded runs
+  longlag verify first-race --full      all of one
+  longlag verify first-race --segment 7
+
+Segments are numbered: first the starts of all runs, then the ends that a record can replay.")]
+pub(crate) struct VerifyArgs {
+    /// The experiments; by default all that are recorded
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Every run from its start to its end
+    #[arg(long, conflicts_with = "segment")]
+    pub(crate) full: bool,
+    /// This segment only
+    #[arg(long, value_name = "K")]
+    pub(crate) segment: Option<usize>,
+    /// How many threads to compute with; by default one for each core. The results are the same
+    #[arg(long, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
 }
 
 /// Build the book, and open or serve it
@@ -302,6 +346,8 @@ mod tests {
                         let names = match cli.command {
                             Command::List(args) => args.name.into_iter().collect(),
                             Command::Run(args) => args.names,
+                            Command::Record(args) => vec![args.name],
+                            Command::Verify(args) => args.names,
                             Command::Book(_) | Command::Bench(_) => vec![],
                         };
                         for name in names {
@@ -313,6 +359,6 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 18);
+        assert_eq!(examples, 22);
     }
 }

@@ -1,7 +1,7 @@
 //! Configurations from files.
 
 use crate::failure::Failure;
-use longlag_experiments::{Entry, Prepared};
+use longlag_experiments::{ConfigError, Entry, Prepared, PreparedRuns};
 use std::io::Read;
 use std::path::Path;
 use std::{fs, io};
@@ -30,19 +30,29 @@ impl Config {
     }
 }
 
+/// An experiment ready to run.
+pub(crate) enum Job {
+    /// In one go.
+    Whole(Prepared),
+    /// Run by run.
+    Runs(PreparedRuns),
+}
+
 /// Makes an experiment ready to run with this configuration, or else with the published one.
-pub(crate) fn prepare(
-    entry: &Entry,
-    config: Option<&Config>,
-    seed: Option<u64>,
-) -> Result<Prepared, Failure> {
+pub(crate) fn prepare(entry: &Entry, config: Option<&Config>, seed: Option<u64>) -> Result<Job, Failure> {
     let published = entry.default_config();
     let text = config.map_or(&published, |config| &config.text);
-    entry.prepare(text, seed).map_err(|error| {
+    let job = |seed| -> Result<Job, ConfigError> {
+        match entry.prepare_runs(text, seed) {
+            Some(runs) => runs.map(Job::Runs),
+            None => entry.prepare(text, seed).map(Job::Whole),
+        }
+    };
+    job(seed).map_err(|error| {
         let name = entry.name;
         Failure::Usage(match (config, seed) {
             // It is the seed's fault if all is well without.
-            (_, Some(seed)) if entry.prepare(text, None).is_ok() => {
+            (_, Some(seed)) if job(None).is_ok() => {
                 format!("--seed {seed} with {name}: {error}")
             }
             (Some(config), _) => {

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Work(String),
     /// The book has errors.
     Book(BookErrors),
+    /// Ctrl-C was pressed, and the work can go on later.
+    Stopped,
     /// Who reads the standard output has seen enough, as `head` does: no error.
     ReaderGone,
 }
@@ -40,6 +42,11 @@ impl Failure {
             Failure::Book(BookErrors(errors)) => {
                 errors.iter().for_each(|error| complain("error", error));
                 ExitCode::FAILURE
+            }
+            Failure::Stopped => {
+                complain("stopped", "the same command goes on from here");
+                // As shells say it of a process that SIGINT ended.
+                ExitCode::from(130)
             }
             Failure::ReaderGone => ExitCode::SUCCESS,
         }

@@ -65,6 +65,11 @@ impl Output {
         }
     }
 
+    /// Where runs are kept that are not all over.
+    pub(crate) fn unfinished(&self, entry: &Entry) -> PathBuf {
+        self.folder.join(format!("{}.unfinished", entry.name))
+    }
+
     /// Writes report, tables, series and figures, and returns their folder.
     ///
     /// A figure that can't be drawn from the report is an error, and everything else is written.
@@ -108,11 +113,11 @@ impl Output {
 
 /// A folder where results are written, and where earlier ones wait until the new ones are in their place.
 /// It goes away by itself, with all that is left in it.
-struct Staging(PathBuf);
+pub(crate) struct Staging(PathBuf);
 
 impl Staging {
     /// In the folder where the results go: within one file system, renaming is one step.
-    fn create(beside: &Path, name: &str) -> io::Result<Staging> {
+    pub(crate) fn create(beside: &Path, name: &str) -> io::Result<Staging> {
         let id = process::id();
         // One of this name may be left from a process that was killed.
         for number in 0.. {
@@ -125,11 +130,11 @@ impl Staging {
         unreachable!("there are more numbers than folders")
     }
 
-    fn new_folder(&self) -> PathBuf {
+    pub(crate) fn new_folder(&self) -> PathBuf {
         self.0.join("new")
     }
 
-    fn take_the_place_of(self, place: &Path) -> io::Result<()> {
+    pub(crate) fn take_the_place_of(self, place: &Path) -> io::Result<()> {
         let earlier = self.0.join("earlier");
         if place.exists() {
             fs::rename(place, &earlier)?;

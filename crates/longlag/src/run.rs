@@ -1,12 +1,13 @@
 //! `longlag run`.
 
 use crate::cli::RunArgs;
-use crate::config::{Config, prepare};
+use crate::config::{Config, Job, prepare};
 use crate::failure::{Failure, print};
 use crate::list::experiment;
 use crate::output::Output;
+use crate::work::{self, Unfinished};
 use indicatif::{ProgressBar, ProgressStyle};
-use longlag_experiments::{Entry, Prepared, Progress, all};
+use longlag_experiments::{Entry, PreparedRuns, Progress, all};
 use longlag_report::Report;
 use longlag_report::format::format_value;
 use std::fmt::Write;
@@ -17,20 +18,21 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
     let entries = chosen(&args)?;
     let config = args.config.as_deref().map(Config::read).transpose()?;
-    let runs: Vec<(&Entry, Prepared)> = entries
+    let jobs: Vec<(&Entry, Job)> = entries
         .iter()
         .map(|&entry| Ok((entry, prepare(entry, config.as_ref(), args.seed)?)))
         .collect::<Result<_, Failure>>()?;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(args.threads.unwrap_or(0)).build();
-    let pool = pool.map_err(|error| {
-        Failure::Work(format!("can't start the threads: {error}; give fewer by --threads"))
-    })?;
+    let pool = pool(args.threads)?;
     let output = args.out.map(|folder| Output::open(folder, entries.iter().map(|entry| entry.name)));
     let output = output.transpose().map_err(Failure::Usage)?;
-    for (index, (entry, prepared)) in runs.into_iter().enumerate() {
-        let bar = Bar::new(entry.name);
-        let report = pool.install(|| prepared(&bar));
-        drop(bar);
+    for (index, (entry, job)) in jobs.into_iter().enumerate() {
+        let report = match job {
+            Job::Whole(prepared) => {
+                let bar = Bar::new(entry.name);
+                pool.install(|| prepared(&bar))
+            }
+            Job::Runs(prepared) => pool.install(|| long_run(entry, &prepared, output.as_ref()))?,
+        };
         let saved = output.as_ref().map(|output| output.save(entry, &report));
         let mut text = if index == 0 { String::new() } else { "\n".to_owned() };
         text += &summary(entry, &report);
@@ -47,6 +49,27 @@ pub(crate) fn run(args: RunArgs) -> Result<(), Failure> {
         saved.transpose().map_err(Failure::Work)?;
     }
     Ok(())
+}
+
+/// So many threads, or one for each core.
+pub(crate) fn pool(threads: Option<usize>) -> Result<rayon::ThreadPool, Failure> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0)).build();
+    pool.map_err(|error| Failure::Work(format!("can't start the threads: {error}; give fewer by --threads")))
+}
+
+/// Does what can be stopped and goes on later, if there is a folder to keep it in.
+fn long_run(entry: &Entry, prepared: &PreparedRuns, output: Option<&Output>) -> Result<Report, Failure> {
+    let unfinished = output.map(|output| Unfinished::open(output.unfinished(entry), entry.name, prepared));
+    let unfinished = unfinished.transpose()?;
+    let bar = Bar::new(entry.name);
+    let done = work::complete(prepared, unfinished.as_ref(), &bar);
+    drop(bar);
+    let outcomes: Vec<Vec<u8>> = done?.into_iter().map(|done| done.outcome).collect();
+    let report = prepared.runs.report(&outcomes).map_err(|error| Failure::Work(error.to_string()))?;
+    if let Some(unfinished) = unfinished {
+        unfinished.remove();
+    }
+    Ok(report)
 }
 
 fn chosen(args: &RunArgs) -> Result<Vec<&'static Entry>, Failure> {
@@ -94,14 +117,14 @@ fn parts(entry: &Entry, report: &Report) -> String {
 }
 
 /// How far the run is, on a terminal only.
-struct Bar {
+pub(crate) struct Bar {
     bar: Option<ProgressBar>,
     /// The most that was done; threads may tell of it late.
     done: AtomicU64,
 }
 
 impl Bar {
-    fn new(name: &'static str) -> Bar {
+    pub(crate) fn new(name: &'static str) -> Bar {
         let bar = stderr().is_terminal().then(|| {
             let style = ProgressStyle::with_template("{msg}  {wide_bar}  {percent:>3}%  {eta} left");
             let bar = ProgressBar::new(1).with_style(style.expect("a good template")).with_message(name);

@@ -25,4 +25,4 @@ mod clip;
 mod optimizer;
 
 pub use clip::{Clip, Clipped, clip_norm, clip_value};
-pub use optimizer::{Adam, AdamConfig, Optimizer, OptimizerConfig, Sgd, SgdConfig};
+pub use optimizer::{Adam, AdamConfig, ForeignMemory, Memory, Optimizer, OptimizerConfig, Sgd, SgdConfig};

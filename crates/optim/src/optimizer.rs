@@ -2,7 +2,7 @@
 
 use longlag_numerics::Float;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 /// Turns gradients into changes of the parameters.
 pub trait Optimizer<T>: Debug + Send {
@@ -11,6 +11,46 @@ pub trait Optimizer<T>: Debug + Send {
     /// Panics if their lengths differ from the one the optimizer was made for.
     #[track_caller]
     fn step(&mut self, parameters: &mut [T], gradient: &[T]);
+    /// What it remembers from update to update.
+    fn memory(&self) -> Memory<T>;
+    /// Goes on from what an optimizer of the same settings remembered.
+    ///
+    /// # Errors
+    /// If the memory is that of another kind of optimizer, or of another number of parameters; then nothing
+    /// changes.
+    fn restore(&mut self, memory: Memory<T>) -> Result<(), ForeignMemory>;
+}
+
+/// What an optimizer remembers from update to update: with it, a training goes on to the same bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Memory<T> {
+    /// Numbers for each parameter: vectors of the parameters' length.
+    pub vectors: Vec<Vec<T>>,
+    /// Numbers for all parameters together.
+    pub numbers: Vec<f64>,
+}
+
+/// A [`Memory`] that isn't an optimizer's of the same kind and number of parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignMemory;
+
+impl fmt::Display for ForeignMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the optimizer's memory is that of another optimizer, or of other parameters")
+    }
+}
+impl std::error::Error for ForeignMemory {}
+
+impl<T> Memory<T> {
+    /// Its parts, if there are as many as wanted, and the vectors are of this length.
+    fn parts<const V: usize, const N: usize>(
+        self,
+        len: usize,
+    ) -> Result<([Vec<T>; V], [f64; N]), ForeignMemory> {
+        let vectors: [Vec<T>; V] = self.vectors.try_into().map_err(|_| ForeignMemory)?;
+        let numbers = self.numbers.try_into().map_err(|_| ForeignMemory)?;
+        if vectors.iter().all(|v| v.len() == len) { Ok((vectors, numbers)) } else { Err(ForeignMemory) }
+    }
 }
 
 /// Which optimizer, with which settings; in a config `{ "adam": { "learning_rate": 0.001 } }`.
@@ -80,6 +120,14 @@ impl<T: Float> Optimizer<T> for Sgd<T> {
             *u = momentum * *u + g;
             *p = *p - rate * *u;
         }
+    }
+    fn memory(&self) -> Memory<T> {
+        Memory { vectors: vec![self.velocity.clone()], numbers: vec![] }
+    }
+    fn restore(&mut self, memory: Memory<T>) -> Result<(), ForeignMemory> {
+        let ([velocity], []) = memory.parts(self.velocity.len())?;
+        self.velocity = velocity;
+        Ok(())
     }
 }
 
@@ -153,6 +201,15 @@ impl<T: Float> Optimizer<T> for Adam<T> {
             *v = keep2 * *v + take2 * g * g;
             *p = *p - rate * *m / (v.sqrt() / correction + epsilon);
         }
+    }
+    fn memory(&self) -> Memory<T> {
+        let vectors = vec![self.mean.clone(), self.mean_square.clone()];
+        Memory { vectors, numbers: vec![self.beta1_power, self.beta2_power] }
+    }
+    fn restore(&mut self, memory: Memory<T>) -> Result<(), ForeignMemory> {
+        let ([mean, mean_square], [beta1_power, beta2_power]) = memory.parts(self.mean.len())?;
+        *self = Adam { config: self.config, mean, mean_square, beta1_power, beta2_power };
+        Ok(())
     }
 }
 

@@ -8,9 +8,12 @@
 //!
 //! Parameters and gradients are flat buffers that the tape shares with the optimizer, and the tape keeps its
 //! memory: after the first update, one of the same shape allocates nothing.
+//!
+//! A training can stop between two updates: a [`Checkpoint`] holds all that changes, and a trainer made like the
+//! first goes on from it to the same bits.
 
 mod loss;
 mod trainer;
 
 pub use loss::{cross_entropy, mse, one_hot};
-pub use trainer::{Diverged, Step, Trainer};
+pub use trainer::{Checkpoint, Diverged, ForeignCheckpoint, Step, Trainer};

@@ -1,6 +1,7 @@
 use longlag_autodiff::{Bound, Tape, Var};
 use longlag_numerics::{Float, Parameters, Scalar};
-use longlag_optim::{Clip, Clipped, Optimizer, OptimizerConfig};
+use longlag_optim::{Clip, Clipped, Memory, Optimizer, OptimizerConfig};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::ControlFlow;
 
@@ -14,6 +15,29 @@ pub struct Trainer<T> {
     tape: Tape<T>,
     updates: u64,
 }
+
+/// A training between two updates, as far as it changes: with it, one of the same network, optimizer and clipping
+/// goes on to the same bits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Checkpoint<T> {
+    /// The updates that are done.
+    pub updates: u64,
+    /// All parameters, in their order.
+    pub parameters: Vec<T>,
+    /// What the optimizer remembers.
+    pub optimizer: Memory<T>,
+}
+
+/// A [`Checkpoint`] of another training.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForeignCheckpoint(String);
+
+impl fmt::Display for ForeignCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the checkpoint is that of another training: {}", self.0)
+    }
+}
+impl std::error::Error for ForeignCheckpoint {}
 
 /// What an observer sees of an update.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +88,50 @@ impl<T: Float + Scalar> Trainer<T> {
     ) -> Trainer<T> {
         let optimizer = optimizer.build(parameters.values.len());
         Trainer { parameters, optimizer, clip, tape: Tape::new(), updates: 0 }
+    }
+
+    /// How many updates are done.
+    pub fn updates(&self) -> u64 {
+        self.updates
+    }
+
+    /// Where the training is. NaNs, whose bits differ between processors, all become the same one.
+    pub fn checkpoint(&self) -> Checkpoint<T> {
+        let one_nan = |x: &mut T| {
+            if x.to_f64().is_nan() {
+                *x = T::from_f64(f64::NAN);
+            }
+        };
+        let mut parameters = self.parameters.values.clone();
+        let mut optimizer = self.optimizer.memory();
+        parameters
+            .iter_mut()
+            .chain(optimizer.vectors.iter_mut().flatten())
+            .for_each(one_nan);
+        Checkpoint { updates: self.updates, parameters, optimizer }
+    }
+
+    /// Goes on from a checkpoint.
+    ///
+    /// # Errors
+    /// If it has another number of parameters, or its optimizer is another; then nothing changes.
+    pub fn restore(
+        &mut self,
+        from: Checkpoint<T>,
+    ) -> Result<(), ForeignCheckpoint> {
+        let Checkpoint { updates, parameters, optimizer } = from;
+        let (there, here) = (parameters.len(), self.parameters.values.len());
+        if there != here {
+            return Err(ForeignCheckpoint(format!(
+                "it has {there} parameters, this one {here}"
+            )));
+        }
+        self.optimizer
+            .restore(optimizer)
+            .map_err(|error| ForeignCheckpoint(error.to_string()))?;
+        self.parameters.values = parameters;
+        self.updates = updates;
+        Ok(())
     }
 
     // ANCHOR: update

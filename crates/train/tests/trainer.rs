@@ -212,3 +212,50 @@ fn a_run_ends_at_a_gradient_that_is_not_finite() {
     );
     assert_eq!(seen, [1, 2]);
 }
+
+#[test]
+fn a_training_goes_on_from_a_checkpoint() {
+    for optimizer in [sgd(0.1), adam()] {
+        let start = || Trainer::new(parameters(), optimizer, Clip::Norm(1.0));
+        let go = |trainer: &mut Trainer<f64>, to| {
+            let ended = trainer.run(
+                to,
+                |update, bound| {
+                    bowl_with(bound, [update as f64, 1.0, -(update as f64)])
+                },
+                |_| ControlFlow::Continue(()),
+            );
+            ended.unwrap();
+        };
+        let mut whole = start();
+        go(&mut whole, 5);
+        let mut first = start();
+        go(&mut first, 2);
+        let checkpoint = first.checkpoint();
+        assert_eq!(checkpoint.updates, 2);
+        let mut second = start();
+        second.restore(checkpoint).unwrap();
+        assert_eq!(second.updates(), 2);
+        go(&mut second, 5);
+        assert_eq!(second.checkpoint(), whole.checkpoint());
+        assert_ne!(first.checkpoint(), whole.checkpoint());
+    }
+}
+
+#[test]
+fn a_checkpoint_of_another_training_is_refused() {
+    let mut trainer = Trainer::new(parameters(), adam(), Clip::None);
+    let before = trainer.checkpoint();
+    let mut longer = parameters();
+    longer.push("c", [1, 1], 0.0);
+    let longer = Trainer::new(longer, adam(), Clip::None).checkpoint();
+    let error = trainer.restore(longer).unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "the checkpoint is that of another training: it has 6 parameters, this one 5"
+    );
+    let other = Trainer::new(parameters(), sgd(0.1), Clip::None).checkpoint();
+    let error = trainer.restore(other).unwrap_err().to_string();
+    assert!(error.contains("another optimizer"), "{error}");
+    assert_eq!(trainer.checkpoint(), before);
+}
