@@ -5,11 +5,14 @@
 //! That is what lets a snapshot test assert every digit of it, and the book quote those digits.
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
-//! - [`digits`]: the handwritten digits. One module for each experiment.
+//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags. One module for each experiment.
+//! - [`protocol`]: how a claim is judged.
 
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod protocol;
+pub mod tasks;
 pub mod trust_the_gradient;
 
 pub use experiment::{
