@@ -24,7 +24,7 @@ pub use latch::Latch;
 pub use temporal_order::TemporalOrder;
 
 use crate::ConfigError;
-use longlag_autodiff::{Bound, Var};
+use longlag_autodiff::{Bound, Tape, Var};
 use longlag_cells::{Network, SequenceRequest};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Real, Scalar};
@@ -116,8 +116,8 @@ pub struct Sequence {
 /// Sequences side by side, as training takes them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// (T·B, I), with T the longest sequence of the task: step t of the b-th sequence, both from 0, is row
-    /// t·B + b. Behind a sequence's end there are zeros.
+    /// (T·B, I): step t of the b-th sequence, both from 0, is row t·B + b. T is that of the task's longest
+    /// sequence, so that all batches have one shape; behind a sequence's end there are zeros.
     pub x: Array2<f64>,
     /// The number of steps of each sequence.
     pub lengths: Vec<usize>,
@@ -150,22 +150,17 @@ impl Batch {
         parameters: &Bound<'t, '_, T>,
     ) -> Var<'t, T> {
         let (tape, size) = (parameters.tape(), self.lengths.len());
-        let place = |a: &Array2<f64>| {
-            tape.constant_with(a.nrows(), a.ncols(), |to| {
-                to.iter_mut().zip(a).for_each(|(to, &a)| *to = T::of(a))
-            })
-        };
+        let x = place(tape, &self.x);
+        let start = network.layer.zero_state(tape, size);
         let steps = self.x.nrows() / size;
         let differ = self.lengths.iter().any(|&n| n < steps);
         let lengths =
             Array2::from_shape_fn((1, size), |(_, b)| self.lengths[b] as f64);
         let request = SequenceRequest {
-            lengths: differ.then(|| place(&lengths)),
+            lengths: differ.then(|| place(tape, &lengths)),
             ..SequenceRequest::default()
         };
         let weights = network.layer.weights(parameters);
-        let start = network.layer.zero_state(tape, size);
-        let x = place(&self.x);
         let states = network.layer.sequence_with(&weights, x, start, request);
         let at_the_end = self.target.nrows() == size;
         let h = if at_the_end { states.last.h } else { states.h };
@@ -177,10 +172,7 @@ impl Batch {
     /// averaged over sequences and over steps that have an answer.
     #[track_caller]
     pub fn loss<'t, T: Scalar>(&self, outputs: Var<'t, T>) -> Var<'t, T> {
-        let (rows, cols) = self.target.dim();
-        let target = outputs.tape().constant_with(rows, cols, |to| {
-            to.iter_mut().zip(&self.target).for_each(|(to, &y)| *to = T::of(y))
-        });
+        let target = place(outputs.tape(), &self.target);
         if self.success.is_of_classes() {
             cross_entropy(outputs, target)
         } else {
@@ -240,8 +232,8 @@ impl Success {
             Success::LargestOutput => {
                 let right = target.iter().position(|&y| y == 1.0);
                 let right = right.expect("one class is the right one");
-                let others = (0..output.len()).filter(|&k| k != right);
-                others.into_iter().all(|k| output[k] < output[right])
+                let below = |k| k == right || output[k] < output[right];
+                (0..output.len()).all(below)
             }
         }
     }
@@ -252,6 +244,12 @@ impl Success {
     }
 }
 // ANCHOR_END: success
+
+fn place<'t, T: Scalar>(tape: &'t Tape<T>, a: &Array2<f64>) -> Var<'t, T> {
+    tape.constant_with(a.nrows(), a.ncols(), |to| {
+        to.iter_mut().zip(a).for_each(|(to, &a)| *to = T::of(a))
+    })
+}
 
 fn softmax(x: &[f64]) -> Vec<f64> {
     let most = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
@@ -322,4 +320,132 @@ fn check_steps(
     let rule = format!("it must be from {least} to {MOST}");
     let good = (least..=MOST).contains(&steps);
     ConfigError::unless(good, field, steps, &rule)
+}
+
+// What needs a network: here and not in `tests`, because its kernels are compiled into the library anyway.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longlag_cells::{Cell, Initialisation};
+    use longlag_numerics::Parameters;
+    use longlag_optim::{Clip, OptimizerConfig};
+    use longlag_train::Trainer;
+    use std::ops::ControlFlow;
+
+    /// One of each, short.
+    fn configs() -> [TaskConfig; 4] {
+        let order = TemporalOrder { steps: 24, ..TemporalOrder::default() };
+        [
+            TaskConfig::Adding(Adding { steps: 24, ..Adding::default() }),
+            TaskConfig::TemporalOrder(order),
+            TaskConfig::Latch(Latch::of_1994(20, 2)),
+            TaskConfig::Copying(Copying { steps: 5 }),
+        ]
+    }
+
+    fn network(task: &dyn Task) -> (Network, Parameters<f32>) {
+        let network =
+            Network::new(Cell::Lstm, task.inputs(), 6, task.outputs());
+        let parameters =
+            network.parameters(&Initialisation::default(), &Rng::new(3));
+        (network, parameters)
+    }
+
+    /// What a network answers in a batch is what it answers to each sequence alone, step by step.
+    #[test]
+    fn outputs_are_those_of_each_sequence() {
+        for config in configs() {
+            let task = config.task();
+            let (network, parameters) = network(task);
+            let mut rng = Rng::new(5);
+            let batch = task.batch(4, &mut rng.clone());
+            let tape = Tape::new();
+            let bound = tape.bind(&parameters);
+            let outputs = batch.outputs(&network, &bound).value();
+            assert_eq!(outputs.dim(), batch.target.dim());
+            for i in 0..4 {
+                let s = task.sequence(&mut rng);
+                let x = s.x.mapv(|x| x as f32);
+                let mut answers = Vec::new();
+                network.unroll(
+                    &bound,
+                    tape.constant(&x.view()),
+                    1,
+                    |t, state| {
+                        if t > 0 {
+                            let answer = network.head.apply(&bound, state.h);
+                            answers.push(answer.value());
+                        }
+                    },
+                );
+                let asked = &answers[answers.len() - s.target.nrows()..];
+                for (t, answer) in asked.iter().enumerate() {
+                    for (a, b) in
+                        answer.row(0).iter().zip(outputs.row(t * 4 + i))
+                    {
+                        // The kernel adds in another order.
+                        assert!((a - b).abs() < 1e-6, "{a} against {b}");
+                    }
+                }
+            }
+        }
+    }
+
+    /// A race needs to know nothing of the task but its config: here a network learns a few sequences by heart.
+    #[test]
+    fn any_task_can_be_trained() {
+        let optimizer = r#"{ "adam": { "learning_rate": 0.03 } }"#;
+        let optimizer: OptimizerConfig =
+            serde_json::from_str(optimizer).unwrap();
+        for config in configs() {
+            let task = config.task();
+            let (network, parameters) = network(task);
+            let batch = task.batch(4, &mut Rng::new(5));
+            let mut trainer =
+                Trainer::new(parameters, optimizer, Clip::Norm(1.0));
+            let mut losses = Vec::new();
+            let ended = trainer.run(
+                100,
+                |_, parameters| batch.loss(batch.outputs(&network, parameters)),
+                |step| {
+                    losses.push(step.loss);
+                    ControlFlow::Continue(())
+                },
+            );
+            ended.unwrap();
+            assert!(losses[99] < 0.5 * losses[0], "{config:?}: {losses:?}");
+            let tape = Tape::new();
+            let outputs =
+                batch.outputs(&network, &tape.bind(&trainer.parameters));
+            assert_eq!(batch.right(outputs.value().view()).len(), 4);
+        }
+    }
+
+    /// Training takes the mean over all steps, as the paper of the task does.
+    #[test]
+    fn the_loss_of_the_baselines_of_copying() {
+        let task = Copying { steps: 30 };
+        let batch = task.batch(4, &mut Rng::new(1));
+        let check = |baseline: &Baseline,
+                     logit: &dyn Fn(usize, usize) -> f32| {
+            let tape = Tape::new();
+            let logits =
+                Array2::from_shape_fn(batch.target.dim(), |(row, k)| {
+                    logit(row / batch.lengths.len(), k)
+                });
+            let loss = batch.loss(tape.constant(&logits.view())).item();
+            let error = f64::from(loss) - baseline.loss;
+            assert!(error.abs() < 1e-6, "{loss} against {baseline:?}");
+        };
+        let [constant, memoryless] = &task.baselines()[..] else {
+            panic!("two baselines")
+        };
+        // Blanks are 40 of 50 answers, each of the 8 symbols a fortieth.
+        let odds: f32 = Real::ln(0.8 / 0.025);
+        check(constant, &|_, k| if k == 8 { odds } else { 0.0 });
+        check(memoryless, &|t, k| {
+            let copying = t >= 40;
+            if copying == (k < 8) { 0.0 } else { -1e3 }
+        });
+    }
 }
