@@ -1,3 +1,4 @@
+use crate::protocol::Claim;
 use crate::runs::{AnyRuns, Recorded};
 use longlag_report::Report;
 use longlag_report::figure::Figure;
@@ -15,6 +16,8 @@ pub trait Experiment {
     const QUESTION: &'static str;
     /// The figures that its report is drawn as.
     const FIGURES: &'static [FigureSpec];
+    /// The claims that its report settles.
+    const CLAIMS: &'static [Claim] = &[];
 
     /// Whether `config` can be run.
     ///
@@ -98,6 +101,8 @@ pub struct Entry {
     pub question: &'static str,
     /// [`Experiment::FIGURES`].
     pub figures: &'static [FigureSpec],
+    /// [`Experiment::CLAIMS`].
+    pub claims: &'static [Claim],
     default: fn() -> String,
     prepare: Prepare<Prepared>,
     runs: Option<Prepare<PreparedRuns>>,
@@ -139,6 +144,7 @@ impl Entry {
             name: E::NAME,
             question: E::QUESTION,
             figures: E::FIGURES,
+            claims: E::CLAIMS,
             default: || {
                 serde_json::to_string_pretty(&E::Config::default())
                     .expect("a config is plain data")

@@ -12,6 +12,7 @@ use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
+use crate::summary::{add_band, add_facts, spread};
 use longlag_autodiff::Tape;
 use longlag_cells::{Cell, Initialisation, Linear, Network};
 use longlag_numerics::random::Rng;
@@ -587,43 +588,6 @@ fn key_of(cell: &str) -> String {
     words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
 }
 
-/// Adds the median of the runs' values, the lowest and the highest as facts.
-fn add_facts(report: &mut Report, name: &str, values: Vec<f64>, digits: u8) {
-    let [low, middle, high] = spread(values);
-    report
-        .fact(name, Number::rounded(middle, digits))
-        .fact(format!("{name}_low"), Number::rounded(low, digits))
-        .fact(format!("{name}_high"), Number::rounded(high, digits));
-}
-
-/// Adds a series of medians over the runs' curves within their range. Where a curve has ended it counts as
-/// NaN.
-fn add_band(
-    report: &mut Report,
-    name: String,
-    x: Vec<f64>,
-    curves: Vec<&[f64]>,
-) {
-    let at = |i: usize| {
-        let at = |c: &&[f64]| c.get(i).copied().unwrap_or(f64::NAN);
-        spread(curves.iter().map(at).collect())
-    };
-    let all: Vec<[f64; 3]> = (0..x.len()).map(at).collect();
-    let column =
-        |k: usize| all.iter().map(move |row| Number::rounded(row[k], 4));
-    report.band(name, x, column(1), column(0), column(2));
-}
-
-/// The lowest, the median and the highest. NaN counts as the largest, whatever its sign: which sign a NaN
-/// gets differs between processors.
-fn spread(mut values: Vec<f64>) -> [f64; 3] {
-    let order =
-        |a: &f64, b: &f64| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b));
-    values.sort_by(order);
-    let last = values.len() - 1;
-    [values[0], values[last / 2], values[last]]
-}
-
 /// Training images in random order, over and over; a batch never spans two passes.
 #[derive(Debug)]
 struct Batches {
@@ -694,7 +658,7 @@ fn share(count: usize, of: &Digits) -> f64 {
     count as f64 / of.len() as f64
 }
 
-/// The median; of an even number the lower of the middle two, so that it is one of the values.
+/// The median, and nothing of its interval.
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     spread(values.collect())[1]
 }
@@ -739,7 +703,7 @@ fn accuracy(report: &Report) -> Result<Figure, LookupError> {
 
 fn training(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
-        "Test accuracy against updates: median and range over the runs, for each cell, with the logistic \
+        "Test accuracy against updates: median over the runs and its interval, for each cell, with the logistic \
          regression as a line.",
         Axis::linear("Updates"),
         Axis::linear("Test accuracy").range(0.0, 1.0).percent(),
@@ -757,7 +721,7 @@ fn training(report: &Report) -> Result<Figure, LookupError> {
 fn gradient(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "Norm of the loss's gradient by the state after each of 64 pixels, on a logarithmic axis, before and after \
-         training: the hidden state of each cell and the LSTM's cell state. Median and range over the runs.",
+         training: the hidden state of each cell and the LSTM's cell state. Median over the runs, and its interval.",
         Axis::linear("After pixel *t*, from the last one back")
             .range(PIXELS as f64, 0.0),
         Axis::log("‖∂*ℓ*/∂*h*_{*t*}‖; dashed ‖∂*ℓ*/∂*c*_{*t*}‖"),

@@ -6,12 +6,16 @@
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
-//! - [`digits`]: the handwritten digits. One module for each experiment.
+//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags. One module for each experiment.
+//! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod protocol;
 pub mod runs;
+pub mod summary;
+pub mod tasks;
 pub mod trust_the_gradient;
 
 pub use experiment::{

@@ -1,0 +1,49 @@
+//! Many runs in few numbers: medians, with the intervals that they surely lie in.
+
+use crate::protocol::median_ranks;
+use longlag_report::{Number, Report};
+
+/// Adds the median of the runs' values and the ends of its interval as facts: `name`, `name_low`, `name_high`.
+pub fn add_facts(
+    report: &mut Report,
+    name: &str,
+    values: Vec<f64>,
+    digits: u8,
+) {
+    let [low, middle, high] = spread(values);
+    report
+        .fact(name, Number::rounded(middle, digits))
+        .fact(format!("{name}_low"), Number::rounded(low, digits))
+        .fact(format!("{name}_high"), Number::rounded(high, digits));
+}
+
+/// Adds a series of medians over the runs' curves with their intervals. Where a curve has ended it counts as
+/// NaN.
+pub fn add_band(
+    report: &mut Report,
+    name: String,
+    x: Vec<f64>,
+    curves: Vec<&[f64]>,
+) {
+    let at = |i: usize| {
+        let at = |c: &&[f64]| c.get(i).copied().unwrap_or(f64::NAN);
+        spread(curves.iter().map(at).collect())
+    };
+    let all: Vec<[f64; 3]> = (0..x.len()).map(at).collect();
+    let column =
+        |k: usize| all.iter().map(move |row| Number::rounded(row[k], 4));
+    report.band(name, x, column(1), column(0), column(2));
+}
+
+/// The median with its interval's ends around it: the order statistics of [`median_ranks`], of fewer values than
+/// it needs the lowest and the highest. NaN counts as the largest, whatever its sign: which sign a NaN gets
+/// differs between processors.
+pub fn spread(mut values: Vec<f64>) -> [f64; 3] {
+    let order =
+        |a: &f64, b: &f64| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b));
+    values.sort_by(order);
+    let n = values.len();
+    let ranks = median_ranks(n).map_or(1..=n, |(ranks, _)| ranks);
+    let middle = (values[(n - 1) / 2] + values[n / 2]) / 2.0;
+    [values[ranks.start() - 1], middle, values[ranks.end() - 1]]
+}
