@@ -45,35 +45,48 @@ fn trust_the_gradient() {
 fn the_first_race() {
     let report = report("first-race");
     let fact = |name: &str| number(&report, &format!("facts.{name}"));
-    // "Every run of the gated networks is better than every run of the plain one."
+    let above = |a: &str, b: &str| fact(&format!("{a}_accuracy_low")) > fact(&format!("{b}_accuracy_high"));
+    // "Row by row, both gated networks are well ahead of the plain one. Their intervals overlap."
+    assert!(above("lstm", "rnn") && above("gru", "rnn"));
+    assert!(!above("lstm", "gru") && !above("gru", "lstm"));
+    // "Permuted, the LSTM is ahead of the GRU. The gated networks lose a few points. The plain network gains."
+    assert!(above("permuted_lstm", "permuted_gru"));
     for gated in ["lstm", "gru"] {
-        assert!(fact(&format!("{gated}_accuracy_low")) > fact("rnn_accuracy_high"));
+        let loss = fact(&format!("{gated}_accuracy")) - fact(&format!("permuted_{gated}_accuracy"));
+        assert!((0.02..0.08).contains(&loss), "{gated}: {loss}");
+        assert!(above(gated, &format!("permuted_{gated}")));
     }
-    // "All know far more than the most frequent digit. None reaches the logistic regression."
-    for cell in ["rnn", "lstm", "gru"] {
-        assert!(fact(&format!("{cell}_accuracy_low")) > 2.0 * fact("majority_accuracy"));
-        assert!(fact(&format!("{cell}_accuracy_high")) < fact("regression_accuracy"));
+    assert!(above("permuted_rnn", "rnn"));
+    // "All know far more than the most frequent digit. None of the medians reaches the logistic regression."
+    for cell in ["rnn", "lstm", "gru", "permuted_rnn", "permuted_lstm", "permuted_gru"] {
+        assert!(fact(&format!("{cell}_accuracy_low")) > 5.0 * fact("majority_accuracy"));
+        assert!(fact(&format!("{cell}_accuracy")) < fact("regression_accuracy"));
     }
-    // "First the LSTM leads, then the GRU, and the plain network keeps up. From then on it is behind both, and
-    // its runs end up the furthest apart."
+    // "Row by row, the three begin alike. Then the plain network stops at about three quarters and later falls back,
+    // while the others go on. Permuted, the plain network leads for more than the first third of the updates."
     let curve = |cell: &str| report.find_series(&format!("{cell}_accuracy")).expect("a series").clone();
-    let [rnn, lstm, gru] = ["rnn", "lstm", "gru"].map(curve);
-    for (i, update) in rnn.x().into_iter().enumerate() {
-        let [rnn, lstm, gru] = [&rnn, &lstm, &gru].map(|curve| curve.y()[i]);
-        if (300.0..400.0).contains(&update) {
-            assert!(lstm > gru.max(rnn), "update {update}");
+    let updates = number(&report, "config.updates");
+    for prefix in ["", "permuted_"] {
+        let [rnn, lstm, gru] = ["rnn", "lstm", "gru"].map(|cell| curve(&format!("{prefix}{cell}")));
+        for (i, update) in rnn.x().into_iter().enumerate() {
+            let [plain, lstm, gru] = [&rnn, &lstm, &gru].map(|curve| curve.y()[i]);
+            match prefix {
+                "" if update <= 200.0 => {
+                    assert!((plain - lstm).abs().max((plain - gru).abs()) < 0.04, "{update}")
+                }
+                "" if update >= 900.0 => assert!(plain < lstm.min(gru), "{update}"),
+                "permuted_" if update > 0.0 && update <= 0.4 * updates => {
+                    assert!(plain > lstm.max(gru), "{update}");
+                }
+                _ => {}
+            }
         }
-        if (400.0..750.0).contains(&update) {
-            assert!(gru > lstm.max(rnn), "update {update}");
-        }
-        if update < 750.0 {
-            assert!(rnn > lstm.max(gru) - 0.13, "update {update}");
-        } else {
-            assert!(rnn < lstm.min(gru), "update {update}");
+        if prefix.is_empty() {
+            let plain = rnn.y();
+            let best = plain.iter().fold(0.0, |best: f64, a| best.max(*a));
+            assert!((0.72..0.78).contains(&best) && best - plain[plain.len() - 1] > 0.04, "{best}");
         }
     }
-    let apart = |cell: &str| fact(&format!("{cell}_accuracy_high")) - fact(&format!("{cell}_accuracy_low"));
-    assert!(apart("rnn") > apart("lstm").max(apart("gru")));
     // "Both fall along a straight line": the first and the second half of the way cost about the same factor.
     for cell in ["rnn", "gru"] {
         let norms = report.find_series(&format!("{cell}_gradient_before")).expect("a series").y();
@@ -86,7 +99,7 @@ fn the_first_race() {
     let cell_state = fact("lstm_cell_state_reach_before");
     assert!((1e-6..1e-3).contains(&cell_state), "{cell_state:e}");
     // "The GRU ends with one of which a good part arrives. The plain network has repaired its own gradient."
-    assert!(fact("gru_reach_after_low") > 0.3 && fact("gru_reach_before_high") < 1e-9);
+    assert!(fact("gru_reach_after_low") > 0.25 && fact("gru_reach_before_high") < 1e-9);
     assert!(fact("rnn_reach_after_low") > 1e-2 && fact("rnn_reach_before_high") < 1e-9);
     // Matched parameters: within two per cent.
     for cell in ["rnn", "lstm", "gru"] {

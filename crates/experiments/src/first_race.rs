@@ -543,11 +543,16 @@ impl Race {
         let network = self.network(cell);
         let name = key_of(cell.name());
         let key = |what: &str| format!("{}{name}_{what}", order.key());
-        report
-            .fact(key("hidden"), network.layer.hidden)
-            .fact(key("parameters"), network.size());
+        if order == self.data[0].order {
+            report
+                .fact(format!("{name}_hidden"), network.layer.hidden)
+                .fact(format!("{name}_parameters"), network.size());
+        }
         let ends = outcomes.iter().map(Outcome::final_accuracy).collect();
         add_facts(report, &key("accuracy"), ends, 6);
+        let share = |o: &Outcome| o.clipped as f64 / o.updates as f64;
+        let clipped = outcomes.iter().map(share).collect();
+        add_facts(report, &key("clipped"), clipped, 3);
 
         let longest =
             outcomes.iter().map(|o| o.accuracy.len()).max().unwrap_or(0);
@@ -663,14 +668,34 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     spread(values.collect())[1]
 }
 
-/// The cells of a report, as they are called in its keys and in figures.
+/// The orders of a report, each by its name and what its keys begin with.
+fn orders(report: &Report) -> Vec<(String, &'static str)> {
+    let there = of_runs(report, 0);
+    let all = [Order::Rows, Order::Permuted];
+    let key = |name: &String| all.iter().find(|o| o.name() == *name);
+    there
+        .into_iter()
+        .filter_map(|n| Some((n.clone(), key(&n)?.key())))
+        .collect()
+}
+
+/// The cells of a report, by what stands in its keys and by name.
 fn racers(report: &Report) -> Vec<(String, String)> {
-    let mut cells: Vec<String> =
-        report.tables().get("runs").map_or(vec![], |t| {
-            t.rows().iter().map(|r| r[0].to_string()).collect()
-        });
-    cells.dedup();
+    let cells = of_runs(report, 1);
     cells.into_iter().map(|cell| (key_of(&cell), cell)).collect()
+}
+
+/// What stands in a column of the table of runs, each once.
+fn of_runs(report: &Report, column: usize) -> Vec<String> {
+    let Some(runs) = report.tables().get("runs") else { return vec![] };
+    let mut all: Vec<String> = Vec::new();
+    for row in runs.rows() {
+        let value = row[column].to_string();
+        if !all.contains(&value) {
+            all.push(value);
+        }
+    }
+    all
 }
 
 fn number(report: &Report, path: &str) -> Result<f64, LookupError> {
@@ -681,60 +706,71 @@ fn accuracy(report: &Report) -> Result<Figure, LookupError> {
     let runs = report.find_table("runs")?;
     let all = runs.numbers("accuracy");
     let mut chart = DotChart::new(
-        "Test accuracy of each run of RNN, LSTM and GRU, with the logistic regression and the most frequent digit \
-         as lines.",
+        "Test accuracy of each run of RNN, LSTM and GRU, over the pixels row by row and permuted, with the logistic \
+         regression and the most frequent digit as lines.",
         Axis::linear("Test accuracy").range(0.0, 1.0).percent(),
     )
     .reference("most frequent digit", number(report, "facts.majority_accuracy")?)
     .reference("logistic regression", number(report, "facts.regression_accuracy")?);
-    for (key, cell) in racers(report) {
-        let dots = runs
-            .rows()
-            .iter()
-            .zip(&all)
-            .filter(|(r, _)| r[0].to_string() == cell)
-            .map(|(_, &a)| a);
-        let median = number(report, &format!("facts.{key}_accuracy"))?;
-        let row = DotRow::new(&cell).dots(Marker::Disc, dots).median(median);
-        chart = chart.row(row.note(format_percent(median, 1)));
+    for (order, prefix) in orders(report) {
+        chart = chart.group(&order);
+        for (key, cell) in racers(report) {
+            let of = [&order, &cell];
+            let dots = runs
+                .rows()
+                .iter()
+                .zip(&all)
+                .filter(|(r, _)| {
+                    of.iter().zip(*r).all(|(o, v)| **o == v.to_string())
+                })
+                .map(|(_, &a)| a);
+            let median =
+                number(report, &format!("facts.{prefix}{key}_accuracy"))?;
+            let row =
+                DotRow::new(&cell).dots(Marker::Disc, dots).median(median);
+            chart = chart.row(row.note(format_percent(median, 1)));
+        }
     }
     Ok(chart.figure())
 }
 
 fn training(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
-        "Test accuracy against updates: median over the runs and its interval, for each cell, with the logistic \
-         regression as a line.",
-        Axis::linear("Updates"),
+        "Test accuracy against updates, over the pixels row by row and permuted: median over the runs and its \
+         interval, for each cell, with the logistic regression as a line.",
+        Axis::linear("Updates").ticks([0.0, 1000.0, 2000.0]),
         Axis::linear("Test accuracy").range(0.0, 1.0).percent(),
     )
     .reference("logistic regression", number(report, "facts.regression_accuracy")?);
-    for (key, cell) in racers(report) {
-        chart = chart.curve(Curve::of(
-            &cell,
-            report.find_series(&format!("{key}_accuracy"))?,
-        ));
+    for (order, prefix) in orders(report) {
+        chart = chart.panel(&order);
+        for (key, cell) in racers(report) {
+            let name = format!("{prefix}{key}_accuracy");
+            chart = chart.curve(Curve::of(&cell, report.find_series(&name)?));
+        }
     }
     Ok(chart.figure())
 }
 
 fn gradient(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
-        "Norm of the loss's gradient by the state after each of 64 pixels, on a logarithmic axis, before and after \
-         training: the hidden state of each cell and the LSTM's cell state. Median over the runs, and its interval.",
+        "Norm of the loss's gradient by the state after each of 64 pixels, read row by row, on a logarithmic axis, \
+         before and after training: the hidden state of each cell and the LSTM's cell state. Median over the runs, \
+         and its interval.",
         Axis::linear("After pixel *t*, from the last one back")
             .range(PIXELS as f64, 0.0),
         Axis::log("‖∂*ℓ*/∂*h*_{*t*}‖; dashed ‖∂*ℓ*/∂*c*_{*t*}‖"),
     );
+    let prefix = orders(report).first().map_or("", |(_, prefix)| prefix);
     for (part, title) in
         [("before", "Before training"), ("after", "After training")]
     {
         chart = chart.panel(title);
         for (key, cell) in racers(report) {
-            let name = format!("{key}_gradient_{part}");
+            let name = format!("{prefix}{key}_gradient_{part}");
             let series = report.find_series(&name)?;
             chart = chart.curve(backwards(&cell, series));
-            let name = format!("{key}_cell_state_gradient_{part}");
+            let name = format!("{prefix}{key}_cell_state_gradient_{part}");
             if let Some(series) = report.all_series().get(&name) {
                 let name = format!("{cell} *c*_{{*t*}}");
                 chart = chart.curve(backwards(&name, series).dashed());
