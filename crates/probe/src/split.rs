@@ -135,7 +135,8 @@ impl Split {
         let norms: Vec<f64> = means.iter().map(|g| slice::norm(&entries(g))).collect();
         let all_norms = slice::sum(&norms);
         // The whole gradient, and in units of its largest entry.
-        let whole = means.iter().fold(Array2::zeros(means.first().map_or((0, 0), Array2::dim)), |sum, g| sum + g);
+        let whole =
+            means.iter().fold(Array2::zeros(means.first().map_or((0, 0), Array2::dim)), |sum, g| sum + g);
         let largest = slice::max_abs(&entries(&whole));
         let direction = whole.mapv(|x| x / largest);
         let length = squares(direction.iter());
@@ -143,7 +144,7 @@ impl Split {
             let along = means[lag].iter().zip(&direction).fold(0.0, |s, (g, d)| s + g / largest * d);
             let mean = squares(sums.sum.iter()) / (n * n);
             // tr Σ_k; rounding may leave less than nothing of equal parts.
-            let noise = ((sums.squares - n * mean) / (n - 1.0)).max(0.0);
+            let noise = ((sums.squares - n * mean) / n).max(0.0);
             let snr_squared = match sums.squares {
                 0.0 => 0.0,
                 _ if n < 2.0 => f64::NAN,
