@@ -23,6 +23,7 @@ pub trait Recorded: Experiment {
     fn runs(config: &Self::Config) -> Self::Runs;
 }
 
+// ANCHOR: recorded
 /// The runs of an experiment, and what they share.
 pub trait Runs: Sync {
     /// One of them.
@@ -49,7 +50,8 @@ pub trait Run {
     type Outcome;
     /// Does a unit; breaks if it was the last.
     fn advance(&mut self) -> ControlFlow<()>;
-    /// Where the run is. Its bits are the same on every machine: a NaN is `f64::NAN` or `f32::NAN`.
+    /// Where the run is. Its bits are the same on every machine: a NaN is
+    /// `f64::NAN` or `f32::NAN`.
     fn save(&self) -> Self::Saved;
     /// Goes on from there.
     ///
@@ -59,6 +61,7 @@ pub trait Run {
     /// What came out, at the end.
     fn outcome(&self) -> Self::Outcome;
 }
+// ANCHOR_END: recorded
 
 /// What tells two saved states or outcomes apart: 64-bit FNV-1a over their bytes (Fowler, Noll and Vo). No
 /// change of a single bit leaves it as it was.
