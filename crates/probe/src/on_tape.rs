@@ -47,12 +47,7 @@ pub trait ComposedStep {
     ///
     /// `dz` (B, M) is 0 and is to be added to the sums z_t, for instance to a bias: its gradient is δ_t.
     /// Weights are best recorded as constants; that leaves out the products for their gradients.
-    fn record<'t, T: Scalar>(
-        &self,
-        x: Var<'t, T>,
-        state: &[Var<'t, T>],
-        dz: Var<'t, T>,
-    ) -> Vec<Var<'t, T>>;
+    fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>>;
 }
 
 /// A [`ComposedStep`] with the tapes it is recorded on, whose memory is kept from call to call.
@@ -79,12 +74,7 @@ impl<C: ComposedStep> OnTape<C> {
 
     /// Records the step; gives its parts.
     #[track_caller]
-    fn record<'t, T: Scalar>(
-        &self,
-        x: Var<'t, T>,
-        state: &[Var<'t, T>],
-        dz: Var<'t, T>,
-    ) -> Vec<Var<'t, T>> {
+    fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>> {
         let next = self.composed.record(x, state, dz);
         let shapes = |parts: &[Var<'t, T>]| parts.iter().map(|p| p.shape()).collect::<Vec<_>>();
         let (from, to) = (shapes(state), shapes(&next));

@@ -7,8 +7,9 @@
 //!   ds_t = J_t·E·ds_{t−1}, E = 1 on the columns of c and ε on those of h.
 //!
 //! At ε = 0 it is diag(Π f) exactly (with peepholes, the gates' dependence on c is in it too), at ε = 1 the total
-//! derivative. In between it is a polynomial in ε; its coefficient j is the sum over all paths with j detours, so
-//! the coefficients up to d are the part with at most d.
+//! derivative. In between it is a polynomial in ε; its coefficient j is the sum over all paths that take U j
+//! times, and the sum of those up to d is the part with at most d such detours. (Two steps in h in a row count
+//! as two.)
 //!
 //! One functional for all of them: ‖J_cc‖_F / √H, the root mean square of the growth of a random direction of c.
 
@@ -70,7 +71,8 @@ impl Paths {
         entries.slice_axis_mut(Axis(0), part).diag_mut().fill(1.0);
         let one = Scaled { entries, exponent: 0 };
         let mut coefficients = vec![one.clone()];
-        coefficients.resize(most + 1, Scaled { entries: Array2::zeros((size, direct.len())), exponent: ZERO });
+        coefficients
+            .resize(most + 1, Scaled { entries: Array2::zeros((size, direct.len())), exponent: ZERO });
         Paths { direct, detour, coefficients, total: one }
     }
 

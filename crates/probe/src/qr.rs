@@ -107,7 +107,8 @@ mod tests {
         // Squares of these are beyond the range.
         let tiny = Array2::from_shape_simple_fn((4, 4), || draw.normal()) * 1e-200;
         let (_, r) = qr(tiny.clone());
-        let norm = |x: ndarray::ArrayView1<f64>| x.iter().map(|x| x / 1e-200 * (x / 1e-200)).sum::<f64>().sqrt();
+        let norm =
+            |x: ndarray::ArrayView1<f64>| x.iter().map(|x| x / 1e-200 * (x / 1e-200)).sum::<f64>().sqrt();
         assert!((r[[0, 0]].abs() / 1e-200 - norm(tiny.column(0))).abs() < tolerance(4));
     }
 }

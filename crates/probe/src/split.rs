@@ -135,7 +135,8 @@ impl Split {
         let norms: Vec<f64> = means.iter().map(|g| slice::norm(&entries(g))).collect();
         let all_norms = slice::sum(&norms);
         // The whole gradient, and in units of its largest entry.
-        let whole = means.iter().fold(Array2::zeros(means.first().map_or((0, 0), Array2::dim)), |sum, g| sum + g);
+        let whole =
+            means.iter().fold(Array2::zeros(means.first().map_or((0, 0), Array2::dim)), |sum, g| sum + g);
         let largest = slice::max_abs(&entries(&whole));
         let direction = whole.mapv(|x| x / largest);
         let length = squares(direction.iter());

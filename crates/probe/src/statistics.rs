@@ -82,7 +82,10 @@ mod tests {
         assert_eq!(median(&[3.0]), 3.0);
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
-        assert_eq!(median(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, f64::NEG_INFINITY]), f64::NEG_INFINITY);
+        assert_eq!(
+            median(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, f64::NEG_INFINITY]),
+            f64::NEG_INFINITY
+        );
     }
 
     #[test]

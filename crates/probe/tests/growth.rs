@@ -89,7 +89,9 @@ fn growth_is_as_defined() {
                     let x = x.index_axis(Axis(0), t).row(b).to_vec();
                     if t >= BURN_IN {
                         let [j, ..] = probed.jacobians(&x, &s);
-                        v = times(&j, &Array2::from_shape_vec((n, 1), v).unwrap()).into_raw_vec_and_offset().0;
+                        v = times(&j, &Array2::from_shape_vec((n, 1), v).unwrap())
+                            .into_raw_vec_and_offset()
+                            .0;
                     }
                     s = probed.reference(&probed.parameters, &x, &s);
                 }
@@ -171,7 +173,8 @@ fn a_standard_error_is_that_of_the_blocks() {
     let logs: Vec<f64> = (0..steps).map(|_| 0.5 * draw.normal()).collect();
     let probe = LyapunovProbe { exponents: 1, burn_in: 0, steps, blocks: 20 };
     let input = |t: usize| Array2::from_elem((1, 1), Real::exp(logs[t - 1]));
-    let found = probe.measure(&Linear(array![[1.0]]), Array2::zeros((1, 1)).view(), input, &mut Rng::new(1))[0];
+    let found =
+        probe.measure(&Linear(array![[1.0]]), Array2::zeros((1, 1)).view(), input, &mut Rng::new(1))[0];
     let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
     let all = mean(&logs);
     assert!((found.value - all).abs() < 1e-14);

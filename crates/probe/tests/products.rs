@@ -138,7 +138,7 @@ fn values_that_end_up_close() {
 fn zeros_are_zeros() {
     let nilpotent = array![[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [0.0, 0.0, 0.0]];
     let none = f64::NEG_INFINITY;
-    check(&[nilpotent.clone()], &[LOG10_2, 0.0, none], 1e-15);
+    check(std::slice::from_ref(&nilpotent), &[LOG10_2, 0.0, none], 1e-15);
     check(&vec![nilpotent.clone(); 2], &[LOG10_2, none, none], 1e-15);
     check(&vec![nilpotent; 3], &[none; 3], 0.0);
     // The shift of a dead unit: a rectifier's mask takes rows out of an orthogonal matrix.

@@ -75,7 +75,8 @@ fn a_trajectory_is_the_unrolling() {
         let flat = x.to_shape((4 * B, I)).unwrap();
         let s = tape.leaf(&start.view());
         let start = State { h: s.columns(0..H), c: cell.has_c().then(|| s.columns(H..2 * H)) };
-        for (t, state) in probed.layer.states(&w, tape.constant(&flat.view()), start).into_iter().enumerate() {
+        for (t, state) in probed.layer.states(&w, tape.constant(&flat.view()), start).into_iter().enumerate()
+        {
             let got = trajectory.states.index_axis(Axis(0), t);
             let part = |k: usize| got.slice_axis(Axis(1), (k * H..(k + 1) * H).into()).to_owned();
             assert_eq!(part(0), state.h.value(), "{cell}, step {t}");

@@ -55,10 +55,17 @@ impl Probed {
             let next = self.reference(&parameters, &seed(1, x), &seed(0, s));
             next.into_iter().map(Dual::derivative).collect::<Vec<_>>()
         };
-        [s.len(), x.len(), bias.len()].map(|n| n).into_iter().enumerate().map(|(wrt, n)| {
-            let columns: Vec<Vec<f64>> = (0..n).map(|j| column(wrt, j)).collect();
-            Array2::from_shape_fn((s.len(), n), |(i, j)| columns[j][i])
-        }).collect::<Vec<_>>().try_into().expect("three")
+        [s.len(), x.len(), bias.len()]
+            .map(|n| n)
+            .into_iter()
+            .enumerate()
+            .map(|(wrt, n)| {
+                let columns: Vec<Vec<f64>> = (0..n).map(|j| column(wrt, j)).collect();
+                Array2::from_shape_fn((s.len(), n), |(i, j)| columns[j][i])
+            })
+            .collect::<Vec<_>>()
+            .try_into()
+            .expect("three")
     }
 }
 
@@ -103,7 +110,9 @@ pub(crate) fn normal3(shape: (usize, usize, usize), purpose: &str) -> Array3<f64
 /// a·b in plain loops.
 pub(crate) fn times(a: &Array2<f64>, b: &Array2<f64>) -> Array2<f64> {
     assert_eq!(a.ncols(), b.nrows());
-    Array2::from_shape_fn((a.nrows(), b.ncols()), |(i, j)| (0..a.ncols()).map(|k| a[[i, k]] * b[[k, j]]).sum())
+    Array2::from_shape_fn((a.nrows(), b.ncols()), |(i, j)| {
+        (0..a.ncols()).map(|k| a[[i, k]] * b[[k, j]]).sum()
+    })
 }
 
 pub(crate) fn largest<'a>(x: impl IntoIterator<Item = &'a f64>) -> f64 {
@@ -133,7 +142,8 @@ pub(crate) fn gradient_by_tape(
     let hidden = probed.layer.hidden;
     let flat = x.to_shape((steps * batch, inputs)).unwrap();
     let s = tape.leaf(&start.view());
-    let start = State { h: s.columns(0..hidden), c: (s.shape()[1] > hidden).then(|| s.columns(hidden..2 * hidden)) };
+    let start =
+        State { h: s.columns(0..hidden), c: (s.shape()[1] > hidden).then(|| s.columns(hidden..2 * hidden)) };
     let mut loss = None;
     probed.layer.unroll(&w, tape.constant(&flat.view()), start, |t, s| {
         let d = tape.constant(&d_states.index_axis(ndarray::Axis(0), t - 1));
