@@ -1,9 +1,9 @@
 //! Medians and their intervals, horizon and half-life.
 //!
-//! The key decision: **every interval is one of order statistics.** It asks nothing of the distribution, has no
-//! random numbers in it, and is the same for whatever is repeated: seeds of an experiment, or, for one network,
-//! disjoint groups of its N sequences. (The signal-to-noise ratio of a group already has the noise of its size
-//! taken off, so groups of any size estimate the same number.)
+//! The key decision: **every interval is one of order statistics.** It asks nothing of the distribution, has
+//! no random numbers in it, and is the same for whatever is repeated: seeds of an experiment, or, for one
+//! network, disjoint groups of its N sequences. (The signal-to-noise ratio of a group already has the noise
+//! of its size taken off, so groups of any size estimate the same number.)
 
 use ndarray::{ArrayView1, ArrayView2};
 use std::f64::consts::LOG10_2;
@@ -20,9 +20,9 @@ pub fn median(values: &[f64]) -> f64 {
     if low == high { low } else { (low + high) / 2.0 }
 }
 
-/// An interval for the median of a distribution from independent samples: the narrowest from the r-th smallest
-/// to the r-th largest that has it with a probability of at least 95 %. That is x₂ … x₉ of 10 (97.9 %) and
-/// x₆ … x₁₅ of 20 (95.9 %); of fewer than 6 there is none.
+/// An interval for the median of a distribution from independent samples: the narrowest from the r-th
+/// smallest to the r-th largest that has it with a probability of at least 95 %. That is x₂ … x₉ of 10 (97.9
+/// %) and x₆ … x₁₅ of 20 (95.9 %); of fewer than 6 there is none.
 ///
 /// The probability that it misses is 2·P(X < r), X the number of heads in n tosses of a coin. A NaN among
 /// the samples counts as the largest of all.
@@ -48,9 +48,9 @@ pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
 
 /// The horizon: the first lag at which the interval of the usable signal includes 0; none within those given.
 ///
-/// `signals` (R, K) has the [`usable_signal`](crate::split::usable_signal) of R repetitions (seeds, or groups of
-/// sequences) at the lags 0 … K − 1. The interval is [`median_interval`]; one that lies wholly below 0 is no
-/// usable signal either, nor is NaN.
+/// `signals` (R, K) has the [`usable_signal`](crate::split::usable_signal) of R repetitions (seeds, or groups
+/// of sequences) at the lags 0 … K − 1. The interval is [`median_interval`]; one that lies wholly below 0 is
+/// no usable signal either, nor is NaN.
 ///
 /// Panics if R is less than 6.
 #[track_caller]
@@ -64,9 +64,9 @@ pub fn horizon(signals: ArrayView2<'_, f64>) -> Option<usize> {
 /// The half-life: the first lag at which the median of A is at most half of that at lag 0; none within those
 /// given, which is to be read as "> T".
 ///
-/// `curves` (R, K) has log₁₀ A of R repetitions at the lags 0 … K − 1, where A is a magnitude that begins at lag 0,
-/// such as [`Paths::log10_total`](crate::paths::Paths::log10_total); say of which path. The median is that of log₁₀ A. What
-/// is half but for the roundings of logarithms is half.
+/// `curves` (R, K) has log₁₀ A of R repetitions at the lags 0 … K − 1, where A is a magnitude that begins at
+/// lag 0, such as [`Paths::log10_total`](crate::paths::Paths::log10_total); say of which path. The median is
+/// that of log₁₀ A. What is half but for the roundings of logarithms is half.
 pub fn half_life(curves: ArrayView2<'_, f64>) -> Option<usize> {
     let medians: Vec<f64> = curves.columns().into_iter().map(|c| median(&c.to_vec())).collect();
     medians.iter().position(|m| *m <= medians[0] - LOG10_2 + 1e-12)
@@ -102,8 +102,8 @@ mod tests {
         assert_eq!(median_interval(&samples(2000)), Some([956.0, 1045.0]));
     }
 
-    /// The probability from its definition: of all 2ⁿ ways in which n samples can lie below or above the median,
-    /// those in which the interval has it.
+    /// The probability from its definition: of all 2ⁿ ways in which n samples can lie below or above the
+    /// median, those in which the interval has it.
     #[test]
     fn an_interval_has_the_median_in_95_of_100_cases_and_is_the_narrowest() {
         for n in 6..=16_usize {

@@ -60,7 +60,8 @@ fn a_tangent_that_dies_has_the_rate_of_zero() {
     assert_eq!((growth.median, growth.log_rms), (f64::NEG_INFINITY, f64::NEG_INFINITY));
 }
 
-/// The definition, with Jacobians by duals of the plain reference: for the RNN on its state, for the LSTM on c.
+/// The definition, with Jacobians by duals of the plain reference: for the RNN on its state, for the LSTM on
+/// c.
 #[test]
 fn growth_is_as_defined() {
     const B: usize = 7;

@@ -292,8 +292,8 @@ fn back(d_z: Array2<f64>) -> Back {
     }
 }
 
-/// With a planted mean μ and noise of standard deviation 1 in each of M sums, SNR² is ‖μ‖²/M: whatever N is, on
-/// average.
+/// With a planted mean μ and noise of standard deviation 1 in each of M sums, SNR² is ‖μ‖²/M: whatever N is,
+/// on average.
 #[test]
 fn the_signal_to_noise_ratio_is_the_planted_one() {
     const M: usize = 8;
@@ -445,8 +445,8 @@ fn a_gradient_from_elsewhere_goes_through_a_tape() {
     assert_eq!(grads.of_parameters(&bound), want);
 }
 
-/// A loss on h and a gradient step by it: the training loop with a gradient after surgery does what it does with
-/// the tape's where surgery does nothing.
+/// A loss on h and a gradient step by it: the training loop with a gradient after surgery does what it does
+/// with the tape's where surgery does nothing.
 #[test]
 fn without_surgery_it_is_the_gradient() {
     let Setting { probed, step, trajectory, d_states } = Setting::new(Cell::Lstm);
