@@ -215,7 +215,7 @@ impl Canvas {
         self.text(text, at, look.held(horizontal, vertical));
     }
 
-    /// Makes labels keep away from a line, as far as it is inside of that plot.
+    /// Makes labels keep away from a line.
     pub(super) fn keep_clear(&self, line: Vec<Point>) {
         self.lines.borrow_mut().push(line);
     }
@@ -288,9 +288,8 @@ impl Canvas {
         self.stroke(vec![to, at(40, 0)], Paint::from(ink).stroke(15));
     }
 
-    /// A line as far as it is inside the plot. plotters itself would move points outside to the border,
-    /// which bends lines and draws data that doesn't exist.
-    /// Returns the pieces that are left of it.
+    /// A line as far as it is inside the plot; returns the pieces. plotters itself would move points outside to
+    /// the border, which bends lines and draws data that doesn't exist.
     pub(super) fn line(&self, plot: &Plot, points: &[Point], style: ShapeStyle) -> Vec<Vec<Point>> {
         let mut pieces: Vec<Vec<Point>> = Vec::new();
         for ends in points.windows(2) {

@@ -122,43 +122,37 @@ impl Axis {
         };
         let (mut low, mut high) = (from.min(to), from.max(to));
         if !given {
-            let whole_decades = self.logarithmic && (round || low == high);
+            // Also where values differ by less than labels would show.
+            let whole_decades = self.logarithmic && (round || high - low < 1e-3);
             (low, high) = match whole_decades {
                 true => (low.floor(), high.ceil().max(low.floor() + 1.0)),
                 false if self.logarithmic => (low, high),
                 false => distinct(low, high),
             };
         }
-        let steps = match high - low {
-            _ if !self.names.is_empty() => Steps::Of(Step { digit: 1, exponent: 0 }),
-            span if !self.logarithmic => Steps::Of(round_step(span, intervals)),
-            decades if 3.0 * decades <= f64::from(intervals) => Steps::OneTwoFive,
-            decades => Steps::Of(decade_step(decades, intervals)),
+        let step = if self.is_of_names() {
+            Step { digit: 1, exponent: 0 }
+        } else {
+            round_step(high - low, intervals)
         };
-        if let Steps::Of(step) = &steps
-            && !given
-            && round
-            && !self.logarithmic
-        {
+        if !given && round && !self.logarithmic {
             // Within rounding of a tick is on the tick.
             let width = step.times(1);
             low = step.times((low / width + 1e-9).floor() as i64);
             high = step.times((high / width - 1e-9).ceil() as i64);
         }
-        let minor = self.logarithmic && self.ticks.is_none() && high - low <= 8.0;
-        let minor = minor && matches!(steps, Steps::Of(Step { digit: 1, .. }));
-        let plain = matches!(steps, Steps::OneTwoFive) || self.ticks.is_some();
-        let ticks = self.ticks.clone().unwrap_or_else(|| steps.ticks(low, high, self.logarithmic));
+        let ticks = match &self.ticks {
+            Some(ticks) => Ticks::chosen(ticks),
+            None if self.logarithmic => Ticks::logarithmic(low, high, intervals),
+            None => Ticks::chosen(&step.ticks(low, high)),
+        };
         let (from, to) = if from > to { (high, low) } else { (low, high) };
         Scale {
             from,
             to,
             logarithmic: self.logarithmic,
             percent: self.percent,
-            plain,
-            thinner: plain && self.ticks.is_none(),
             ticks,
-            minor_ticks: if minor { in_decades(low, high, &MINOR) } else { Vec::new() },
             names: self.names.clone(),
             infinity: self.infinity.clone(),
             lanes_below,
@@ -216,33 +210,56 @@ struct Step {
     exponent: i32,
 }
 
-/// Where ticks are.
-enum Steps {
-    Of(Step),
-    /// At 1, 2 and 5 in each decade.
-    OneTwoFive,
+/// Where an axis has ticks.
+#[derive(Clone, Debug)]
+struct Ticks {
+    labelled: Vec<f64>,
+    minor: Vec<f64>,
+    /// Powers of ten are written without superscripts, as the other ticks between them are.
+    plain: bool,
+    /// Some may go if their labels need more room than there is.
+    dense: bool,
 }
 
-impl Steps {
-    fn ticks(&self, low: f64, high: f64, logarithmic: bool) -> Vec<f64> {
-        match self {
-            Steps::Of(step) => step.ticks(low, high, logarithmic),
-            Steps::OneTwoFive => in_decades(low, high, &[1, 2, 5]),
-        }
+impl Ticks {
+    fn chosen(ticks: &[f64]) -> Ticks {
+        let plain = ticks.iter().any(|tick| *tick > 0.0 && log10(*tick) != log10(*tick).round());
+        Ticks { labelled: ticks.to_vec(), minor: Vec::new(), plain, dense: false }
     }
-}
 
-/// These multiples of the powers of ten between two decimal logarithms, as far as numbers go.
-fn in_decades(low: f64, high: f64, digits: &[u8]) -> Vec<f64> {
-    let decades = low.floor() as i32..=high.ceil() as i32;
-    let values = decades.flat_map(|exponent| digits.iter().map(move |digit| format!("{digit}e{exponent}")));
-    let values = values.map(|text| text.parse::<f64>().expect("a number in scientific form"));
-    let inside = |value: &f64| is_positive(*value) && (low - 1e-9..=high + 1e-9).contains(&log10(*value));
-    values.filter(inside).collect()
+    /// Between two decimal logarithms: at powers of ten; if these are few at 1, 2 and 5 in each decade; within a
+    /// fraction of a decade as on a linear axis.
+    fn logarithmic(low: f64, high: f64, intervals: i32) -> Ticks {
+        let decades = high - low;
+        let step = decade_step(decades, intervals);
+        let powers: Vec<f64> =
+            step.ticks(low, high).into_iter().map(power_of_ten).filter(is_positive).collect();
+        if 3.0 * decades > f64::from(intervals) && (powers.len() > 1 || decades > 2.0) {
+            let minor = step.digit == 1 && decades <= 8.0;
+            let minor = if minor { in_decades(low, high, &MINOR) } else { Vec::new() };
+            return Ticks { labelled: powers, minor, plain: false, dense: false };
+        }
+        let few = in_decades(low, high, &[1, 2, 5]);
+        if few.len() > 1 {
+            return Ticks { labelled: few, minor: Vec::new(), plain: true, dense: true };
+        }
+        let [from, to] = [low, high].map(|exponent| Real::exp(exponent * std::f64::consts::LN_10));
+        let within = round_step(to - from, intervals).ticks(from, to);
+        Ticks { labelled: within, minor: Vec::new(), plain: true, dense: false }
+    }
 }
 
 /// Of ticks between powers of ten.
 const MINOR: [u8; 8] = [2, 3, 4, 5, 6, 7, 8, 9];
+
+/// These multiples of the powers of ten between two decimal logarithms.
+fn in_decades(low: f64, high: f64, digits: &[u8]) -> Vec<f64> {
+    let decades = low.floor() as i32..=high.ceil() as i32;
+    let values = decades.flat_map(|exponent| digits.iter().map(move |digit| format!("{digit}e{exponent}")));
+    let values = values.map(|text| text.parse::<f64>().expect("a number in scientific form"));
+    let inside = |value: &f64| (low - 1e-9..=high + 1e-9).contains(&log10(*value));
+    values.filter(is_positive).filter(inside).collect()
+}
 
 /// 1, 2 or 5 times a power of ten.
 fn round_step(span: f64, intervals: i32) -> Step {
@@ -265,20 +282,19 @@ impl Step {
         format!("{}e{}", n * self.digit, self.exponent).parse().expect("formatted by Rust")
     }
 
-    fn ticks(&self, low: f64, high: f64, logarithmic: bool) -> Vec<f64> {
+    /// Its multiples between two values.
+    fn ticks(&self, low: f64, high: f64) -> Vec<f64> {
         let width = self.times(1);
         let (first, last) = ((low / width - 1e-9).ceil() as i64, (high / width + 1e-9).floor() as i64);
-        let value = |position: f64| if logarithmic { power_of_ten(position) } else { position };
-        let ticks = (first..=last).map(|n| value(self.times(n)));
-        ticks.filter(|tick| !logarithmic || is_positive(*tick)).collect()
+        (first..=last).map(|n| self.times(n)).collect()
     }
 }
 
-fn is_positive(value: f64) -> bool {
-    value > 0.0 && value.is_finite()
+/// Whether it is neither 0 nor infinite, as powers of ten are where numbers end.
+fn is_positive(value: &f64) -> bool {
+    *value > 0.0 && value.is_finite()
 }
 
-/// As far as numbers go: then 0 or infinity.
 fn power_of_ten(exponent: f64) -> f64 {
     format!("1e{exponent}").parse().expect("a whole exponent")
 }
@@ -345,12 +361,7 @@ pub(super) struct Scale {
     to: f64,
     logarithmic: bool,
     percent: bool,
-    /// Powers of ten have no superscripts, for other ticks are between them.
-    plain: bool,
-    /// Some ticks may go.
-    thinner: bool,
-    ticks: Vec<f64>,
-    minor_ticks: Vec<f64>,
+    ticks: Ticks,
     names: Vec<String>,
     infinity: Option<String>,
     lanes_below: Vec<Odd>,
@@ -373,15 +384,15 @@ impl Scale {
             self.lane = LANE.max(width(meaning, label_size) / 2 + 260);
         }
         let label = |tick: &f64| (self.position(*tick, (0, length)), width(&self.label(*tick), label_size));
-        let labels: Vec<(i32, i32)> = self.ticks.iter().map(label).collect();
+        let labels: Vec<(i32, i32)> = self.ticks().iter().map(label).collect();
         let touch = |pair: &[(i32, i32)]| {
             let ((a, width_a), (b, width_b)) = (pair[0], pair[1]);
             (b - a).abs() < (width_a + width_b) / 2 + 50
         };
-        if self.thinner && labels.windows(2).any(touch) {
+        if self.ticks.dense && labels.windows(2).any(touch) {
             let (low, high) = (self.from.min(self.to), self.from.max(self.to));
-            self.ticks = in_decades(low, high, &[1]);
-            self.minor_ticks = in_decades(low, high, &MINOR);
+            self.ticks.labelled = in_decades(low, high, &[1]);
+            self.ticks.minor = in_decades(low, high, &MINOR);
         }
         self
     }
@@ -410,12 +421,12 @@ impl Scale {
 
     /// The ticks that have labels, without lanes.
     pub(super) fn ticks(&self) -> &[f64] {
-        &self.ticks
+        &self.ticks.labelled
     }
 
     /// The ticks between them that have none.
     pub(super) fn minor_ticks(&self) -> &[f64] {
-        &self.minor_ticks
+        &self.ticks.minor
     }
 
     pub(super) fn has_lanes(&self) -> [bool; 2] {
@@ -463,7 +474,10 @@ impl Scale {
         }
         let exponent = if self.logarithmic { log10(tick) } else { 0.0 };
         let is_power = self.logarithmic && exponent == exponent.round();
-        if is_power && !(0.0..=1.0).contains(&exponent) && !(self.plain && (-3.0..6.0).contains(&exponent)) {
+        if is_power
+            && !(0.0..=1.0).contains(&exponent)
+            && !(self.ticks.plain && (-3.0..6.0).contains(&exponent))
+        {
             return format!("10^{{{exponent}}}").replace('-', "−");
         }
         // Twelve digits: enough for any tick, and without the last bits' noise.
@@ -476,7 +490,7 @@ impl Scale {
     fn all_ticks(&self) -> Vec<f64> {
         let lane = |odd: &Odd| odd.value();
         let below = self.lanes_below.iter().map(lane);
-        below.chain(self.ticks.iter().copied()).chain(self.lanes_above.iter().map(lane)).collect()
+        below.chain(self.ticks().iter().copied()).chain(self.lanes_above.iter().map(lane)).collect()
     }
 
     /// Where the axis itself begins and ends between `start` and `end`: at these, if it has neither lanes nor
@@ -555,11 +569,15 @@ mod tests {
     #[test]
     fn two_hundred_decades_have_few_ticks() {
         assert_eq!(labels(Axis::log(""), &[1e-200, 3e9], 6), "10^{−200} 10^{−150} 10^{−100} 10^{−50} 1");
+        assert_eq!(labels(Axis::log("").range(110.0, 170.0), &[], 6), "120 140 160");
+        assert_eq!(labels(Axis::log("").ticks([10.0, 100.0]), &[10.0, 1e3], 6), "10 10^{2}");
+        assert_eq!(labels(Axis::log("").ticks([50.0, 100.0]), &[10.0, 1e3], 6), "50 100");
         let few = |intervals| labels(Axis::log("").range(30.0, 4000.0), &[], intervals);
         assert_eq!(few(7), "50 100 200 500 1000 2000");
         assert_eq!(few(6), "10^{2} 10^{3}");
-        let minor = Axis::log("").range(30.0, 300.0).scale([], 2, true);
-        assert_eq!(minor.minor_ticks(), [30.0, 40.0, 50.0, 60.0, 70.0, 80.0, 90.0, 200.0, 300.0]);
+        let minor = Axis::log("").range(50.0, 4000.0).scale([], 4, true);
+        let expected = (5..10).map(|n| 10.0 * f64::from(n)).chain((2..10).map(|n| 100.0 * f64::from(n)));
+        assert_eq!(minor.minor_ticks(), expected.chain([2e3, 3e3, 4e3]).collect::<Vec<f64>>());
     }
 
     #[test]
