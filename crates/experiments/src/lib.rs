@@ -5,8 +5,8 @@
 //! That is what lets a snapshot test assert every digit of it, and the book quote those digits.
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
-//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags. One module for each experiment.
-//! - [`protocol`]: how a claim is judged.
+//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
+//! - [`protocol`]: how a claim is judged. One module for each experiment.
 
 pub mod digits;
 mod experiment;
