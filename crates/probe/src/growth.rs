@@ -17,7 +17,7 @@
 //! networks", 2023, for the spectra.
 
 use crate::qr::qr;
-use crate::scaled::{ZERO, log10, log10_norm, normalise};
+use crate::scaled::{log10, log10_norm, normalise};
 use crate::statistics::median;
 use crate::step::{RecurrentStep, jacobian};
 use longlag_numerics::Real;
@@ -88,8 +88,8 @@ impl GrowthProbe {
             let x = input(t);
             tangents = step.jvp(x.view(), state.view(), tangents.view()).as_standard_layout().into_owned();
             for (mut v, exponent) in tangents.rows_mut().into_iter().zip(&mut exponents) {
-                let out = normalise(v.as_slice_mut().expect("rows lie densely"));
-                *exponent = if out == ZERO { ZERO } else { *exponent + out };
+                // A tangent that is 0 stays it, whatever the exponent.
+                *exponent += normalise(v.as_slice_mut().expect("rows lie densely")).unwrap_or(0);
             }
             state = step.step(x.view(), state.view());
         }

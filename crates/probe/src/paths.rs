@@ -49,7 +49,7 @@ impl Scaled {
             product(a.slice_axis(Axis(1), rows), b.view(), entries.view_mut(), true);
         }
         let out = normalise(entries.as_slice_mut().expect("a new array lies densely"));
-        Scaled { entries, exponent: if out == ZERO { ZERO } else { top + out } }
+        Scaled { entries, exponent: out.map_or(ZERO, |n| top + n) }
     }
 }
 

@@ -76,14 +76,6 @@ struct Row {
     exponent: i64,
 }
 
-impl Row {
-    /// Brings its largest entry to between 1 and 2, if there is any but 0.
-    fn normalise(&mut self) {
-        let out = normalise(&mut self.entries);
-        self.exponent = if out == ZERO { ZERO } else { self.exponent + out };
-    }
-}
-
 /// Stage 2: the rows of R_T·…·R_1.
 fn rows_of_product(factors: &[Array2<f64>], mut q: Array2<f64>) -> Vec<Row> {
     let n = q.nrows();
@@ -102,8 +94,8 @@ fn rows_of_product(factors: &[Array2<f64>], mut q: Array2<f64>) -> Vec<Row> {
                 let by = r[[i, k]] * pow2(rows[k].exponent - top);
                 entries.iter_mut().zip(&rows[k].entries).for_each(|(sum, e)| *sum += by * e);
             }
-            rows[i] = Row { entries, exponent: top };
-            rows[i].normalise();
+            let exponent = normalise(&mut entries).map_or(ZERO, |n| top + n);
+            rows[i] = Row { entries, exponent };
         }
     }
     rows
@@ -165,8 +157,30 @@ fn rotate(a: &mut Row, b: &mut Row, straight: f64) -> bool {
     for (u, v) in large.entries.iter_mut().zip(&mut small.entries) {
         (*u, *v) = (c * (*u + rho * t / unit * *v), c * (*v - tau * unit * *u));
     }
-    for row in [large, small] {
-        row.normalise();
-    }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 200 decades apart, whichever comes first: the large one keeps its size, the small one its distance.
+    #[test]
+    fn a_rotation_takes_rows_in_any_order() {
+        for exponents in [[0, 0], [0, -700], [-700, 0], [3000, -3000], [-3000, 3000]] {
+            let row = |entries: [f64; 2], exponent| Row { entries: entries.to_vec(), exponent };
+            let (mut a, mut b) = (row([1.0, 1.0], exponents[0]), row([1.0, 2.0], exponents[1]));
+            assert!(rotate(&mut a, &mut b, 1e-15));
+            let cosine = (a.entries[0] * b.entries[0] + a.entries[1] * b.entries[1])
+                / (slice::norm(&a.entries) * slice::norm(&b.entries));
+            assert!(cosine.abs() < 1e-15, "{exponents:?}: {cosine}");
+            let [a, b] = [a, b].map(|r| log10_norm(&r.entries, r.exponent));
+            // Their determinant stays: 1 · 2^(sum of the exponents).
+            let area = log10_norm(&[1.0], exponents[0] + exponents[1]);
+            assert!((a + b - area).abs() < 1e-12, "{exponents:?}: {a} and {b}");
+            let (large, norm) = if exponents[0] > exponents[1] { (a, 2.0_f64) } else { (b, 5.0) };
+            let want = log10_norm(&[norm.sqrt()], exponents[0].max(exponents[1]));
+            assert!(exponents[0] == exponents[1] || (large - want).abs() < 1e-12, "{exponents:?}: {large}");
+        }
+    }
 }

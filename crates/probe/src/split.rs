@@ -68,7 +68,7 @@
 //! assert_eq!(best, Some(2));
 //! ```
 
-use crate::scaled::{ZERO, normalise, pow2, times_pow2};
+use crate::scaled::{normalise, times_pow2};
 use crate::walk::{Back, Weight};
 use longlag_numerics::product::product;
 use longlag_numerics::slice;
@@ -89,8 +89,8 @@ pub struct Split {
 struct Sums {
     /// How many sequences came by.
     sequences: usize,
-    /// The power of two that both sums are in units of; [`ZERO`] as long as there is nothing but 0.
-    unit: i64,
+    /// The exponent of the power of two that both sums are in units of; none as long as both are 0.
+    unit: Option<i64>,
     /// Σ G_k.
     sum: Array2<f64>,
     /// Σ ‖G_k‖².
@@ -119,21 +119,19 @@ impl Split {
 
     /// Adds one step of a walk. All steps of a walk are to be added, and a sequence in one walk only.
     pub fn add(&mut self, back: &Back) {
-        let [mut d_z, u] = self.weight.terms(back);
+        let [mut d_z, mut u] = self.weight.terms(back);
         let shape = (d_z.ncols(), u.ncols());
         if self.parts.len() <= back.lag {
-            let none = Sums { sequences: 0, unit: ZERO, sum: Array2::zeros(shape), squares: 0.0 };
+            let none = Sums { sequences: 0, unit: None, sum: Array2::zeros(shape), squares: 0.0 };
             self.parts.resize(back.lag + 1, none);
         }
         let part = &mut self.parts[back.lag];
-        let own = normalise(d_z.as_slice_mut().expect("a new array lies densely"));
-        let u_largest = slice::max_abs(u.as_slice().expect("a new array lies densely"));
-        if part.unit == ZERO && own != ZERO && u_largest > 0.0 {
-            part.unit = own;
-        }
-        if part.unit != ZERO {
-            let to_unit = pow2(own - part.unit);
-            d_z.mapv_inplace(|d| d * to_unit);
+        let sizes =
+            [&mut d_z, &mut u].map(|a| normalise(a.as_slice_mut().expect("a new array lies densely")));
+        if let [Some(of_d_z), Some(of_u)] = sizes {
+            let own = of_d_z + of_u;
+            let unit = *part.unit.get_or_insert(own);
+            d_z.mapv_inplace(|d| times_pow2(d, own - unit));
         }
         product(d_z.t(), u.view(), part.sum.view_mut(), true);
         let mut first = 0;
@@ -163,7 +161,7 @@ impl Split {
     pub fn mean(&self, lag: usize) -> Array2<f64> {
         let Sums { unit, sum, .. } = &self.parts[lag];
         let n = self.sequences() as f64;
-        sum.mapv(|x| times_pow2(x / n, *unit))
+        sum.mapv(|x| times_pow2(x / n, unit.unwrap_or(0)))
     }
 
     /// The parts, lag 0 first.

@@ -8,16 +8,21 @@
 use ndarray::{ArrayView1, ArrayView2};
 use std::f64::consts::LOG10_2;
 
-/// The median; the mean of the middle two of an even number. Infinities are numbers like others here.
+/// In ascending order, with every NaN, whatever its sign, as the largest of all.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    sorted
+}
+
+/// The median; the mean of the middle two of an even number. A NaN counts as the largest of all.
 ///
 /// Panics if there are no values.
 #[track_caller]
 pub fn median(values: &[f64]) -> f64 {
     assert!(!values.is_empty(), "median: no values");
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    if low == high { low } else { (low + high) / 2.0 }
+    let sorted = sorted(values);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
 /// An interval for the median of a distribution from independent samples: the narrowest from the r-th
@@ -27,8 +32,7 @@ pub fn median(values: &[f64]) -> f64 {
 /// The probability that it misses is 2·P(X < r), X the number of heads in n tosses of a coin. A NaN among
 /// the samples counts as the largest of all.
 pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    let sorted = sorted(values);
     let n = sorted.len();
     // The binomial coefficients as shares of the middle one, which is out of range for large n.
     let mut ways = vec![1.0; n + 1];
@@ -82,6 +86,7 @@ mod tests {
         assert_eq!(median(&[3.0]), 3.0);
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(&[-f64::NAN, 1.0, 2.0]), 2.0);
         assert_eq!(
             median(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, f64::NEG_INFINITY]),
             f64::NEG_INFINITY
@@ -98,6 +103,8 @@ mod tests {
         assert_eq!(median_interval(&samples(10)), Some([2.0, 9.0]));
         assert_eq!(median_interval(&samples(20)), Some([6.0, 15.0]));
         assert_eq!(median_interval(&[]), None);
+        let [low, high] = median_interval(&[1.0, 2.0, 3.0, 4.0, 5.0, -f64::NAN]).expect("there are 6");
+        assert!(low == 1.0 && high.is_nan());
         // By the normal distribution: 2000/2 − 1.96·√2000/2 = 956.2.
         assert_eq!(median_interval(&samples(2000)), Some([956.0, 1045.0]));
     }

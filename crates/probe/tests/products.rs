@@ -144,6 +144,16 @@ fn zeros_are_zeros() {
     let mut masked = orthogonal(4, &mut Rng::new(1));
     masked.row_mut(2).fill(0.0);
     check(&[masked], &[0.0, 0.0, 0.0, none], 1e-14);
+    // Of one rank up to rounding: the others are nothing but that, or less.
+    let mut draw = Rng::new(1);
+    let (u, v): (Vec<f64>, Vec<f64>) = (0..20).map(|_| (draw.normal(), draw.normal())).unzip();
+    let outer = Array2::from_shape_fn((20, 20), |(i, j)| u[i] * v[j]);
+    let size = |x: &[f64]| 0.5 * Real::ln(x.iter().map(|x| x * x).sum::<f64>()) / LN_10;
+    for factors in [vec![outer.clone()], vec![outer.clone(), outer.t().to_owned()]] {
+        let values = singular_values(&factors);
+        let largest = (size(&u) + size(&v)) * factors.len() as f64;
+        assert!((values[0] - largest).abs() < 1e-13 && values[1] < largest - 14.5, "{values:?}");
+    }
     let mut bad = Array2::eye(2);
     bad[[0, 1]] = f64::NAN;
     assert!(singular_values(&[bad]).iter().all(|v| v.is_nan()));
