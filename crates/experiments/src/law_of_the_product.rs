@@ -1,0 +1,878 @@
+//! The law of the product: what decides whether a long product of Jacobians shrinks or grows.
+//!
+//! ∂h_T/∂h_0 is a product of T Jacobians diag(φ′)·U. Networks that were never trained run on noise, and the rate
+//! at which tangents grow along them is measured in decades per 100 steps: against the gain of U, for three
+//! activations, several starts and several levels of noise. Beside it stand the bounds, the eigenvalue, the
+//! exponents of the limit, and the same product in numbers of 32 and of 64 bits. An LSTM runs for comparison.
+//!
+//! A run is a seed; it goes through all conditions, which share its random numbers and so are paired.
+
+mod claims;
+mod figures;
+mod network;
+
+pub use network::{Activation, Plain};
+
+use crate::experiment::{
+    ConfigError, Experiment, FigureSpec, Progress, unlike,
+};
+use crate::protocol::Claim;
+use crate::runs::{Recorded, Run, Runs, run_all};
+use crate::summary::{add_band, add_facts};
+use longlag_cells::init::{Init, spectral_radius};
+use longlag_numerics::product::product;
+use longlag_numerics::random::Rng;
+use longlag_numerics::{Float, Real, Scalar, slice};
+use longlag_probe::growth::{
+    DECADES_PER_100_STEPS, GrowthProbe, LyapunovProbe,
+};
+use longlag_probe::products::singular_values;
+use longlag_probe::{OnTape, RecurrentStep, Trajectory};
+use longlag_report::{Number, Report};
+use ndarray::{Array, Array2, Array3, Axis, ShapeBuilder, Slice, array};
+use network::{NoisyLstm, matrix};
+use serde::{Deserialize, Serialize};
+use std::f64::consts::{LOG10_E, SQRT_2};
+use std::ops::ControlFlow;
+
+/// The config of [`LawOfTheProduct`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Decides everything random.
+    pub seed: u64,
+    /// How many networks of each kind.
+    pub seeds: u64,
+    /// H; what is measured at one width only is measured at the first.
+    pub widths: Vec<usize>,
+    /// The gains g of the sweep: entries of U from N(0, g²/H).
+    pub gains: Vec<f64>,
+    /// The standard deviation of the input noise.
+    pub noise: f64,
+    /// Those that the starts are compared at.
+    pub noises: Vec<f64>,
+    /// A network's rate is the median over so many trajectories.
+    pub trajectories: usize,
+    /// Steps before the measurement.
+    pub burn_in: usize,
+    /// Steps of the measurement.
+    pub steps: usize,
+    /// Steps that Lyapunov exponents are measured over.
+    pub exponent_steps: usize,
+    /// How far gradients are followed in numbers of 32 and of 64 bits.
+    pub lags: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            seed: 1,
+            seeds: 20,
+            widths: vec![32, 128],
+            gains: vec![0.25, 0.5, 1.0, 1.5, 2.0, 2.5, 4.0, 8.0],
+            noise: 0.5,
+            noises: vec![0.0, 0.1, 0.5],
+            trajectories: 200,
+            burn_in: 100,
+            steps: 100,
+            exponent_steps: 10_000,
+            lags: 1000,
+        }
+    }
+}
+
+/// The experiment.
+#[derive(Clone, Copy, Debug)]
+pub struct LawOfTheProduct;
+
+impl Experiment for LawOfTheProduct {
+    type Config = Config;
+    const NAME: &'static str = "law-of-the-product";
+    const QUESTION: &'static str = "What decides whether a gradient shrinks or grows on its way through a recurrent network?";
+    const FIGURES: &'static [FigureSpec] = figures::ALL;
+    const CLAIMS: &'static [Claim] = claims::ALL;
+
+    fn check(config: &Config) -> Result<(), ConfigError> {
+        let counts = [
+            ("seeds", config.seeds as usize, 1, 1_000),
+            ("trajectories", config.trajectories, 1, 100_000),
+            ("burn_in", config.burn_in, 0, 100_000),
+            ("steps", config.steps, 1, 100_000),
+            ("exponent_steps", config.exponent_steps, BLOCKS, 10_000_000),
+            ("lags", config.lags, LAG_STEP, 100_000),
+        ];
+        for (field, value, least, most) in counts {
+            let rule = format!("it must be from {least} to {most}");
+            let good = (least..=most).contains(&value);
+            ConfigError::unless(good, field, value, &rule)?;
+        }
+        let widths = &config.widths;
+        ConfigError::unless(
+            !widths.is_empty()
+                && unlike(widths)
+                && widths.iter().all(|h| (2..=1024).contains(h)),
+            "widths",
+            widths,
+            "it must list different widths from 2 to 1024",
+        )?;
+        let gains = &config.gains;
+        ConfigError::unless(
+            !gains.is_empty()
+                && gains.windows(2).all(|g| g[0] < g[1])
+                && gains.iter().all(|g| (1e-3..=1e3).contains(g)),
+            "gains",
+            gains,
+            "it must list gains from 0.001 to 1000 in ascending order",
+        )?;
+        let noises = &config.noises;
+        ConfigError::unless(
+            !noises.is_empty()
+                && unlike(noises)
+                && noises.iter().all(|n| (0.0..=100.0).contains(n)),
+            "noises",
+            noises,
+            "it must list different levels from 0 to 100",
+        )?;
+        let noise = config.noise;
+        ConfigError::unless(
+            (0.0..=100.0).contains(&noise),
+            "noise",
+            noise,
+            "it must be from 0 to 100",
+        )
+    }
+
+    fn run(config: &Config, progress: &dyn Progress) -> Report {
+        run_all::<Self>(config, progress)
+    }
+}
+
+impl Recorded for LawOfTheProduct {
+    type Runs = Networks;
+    fn runs(config: &Config) -> Networks {
+        Networks { conditions: conditions(config), config: config.clone() }
+    }
+}
+
+/// Singular values are those of products of so many Jacobians.
+const LENGTHS: [usize; 6] = [10, 25, 50, 100, 150, 200];
+/// From so many blocks the error of a Lyapunov exponent is estimated.
+const BLOCKS: usize = 20;
+/// Norms of gradients are kept at every so manieth lag.
+const LAG_STEP: usize = 10;
+/// The gains whose products are taken apart.
+const SPECTRUM_GAINS: [f64; 2] = [1.0, 2.5];
+/// Forget bias and gain of the LSTMs.
+const LSTMS: [(f64, f64); 8] = [
+    (0.0, 0.577),
+    (1.0, 0.577),
+    (1.0, 1.0),
+    (1.0, 2.5),
+    (1.0, 4.0),
+    (1.0, 8.0),
+    (3.0, 1.0),
+    (3.0, 8.0),
+];
+/// Burn-in and steps of a single trajectory, as for the LSTMs.
+const SINGLE: (usize, usize) = (50, 100);
+
+/// A plain network and what runs into it.
+#[derive(Clone, Debug, PartialEq)]
+struct Setting {
+    hidden: usize,
+    activation: Activation,
+    /// How U starts, with the name that this has in keys.
+    start: (String, Init),
+    noise: f64,
+}
+
+impl Setting {
+    /// What its facts and series are called.
+    fn key(&self) -> String {
+        let Setting { hidden, activation, start: (start, _), noise } = self;
+        let key = activation.name();
+        format!("{key}_{start}_noise_{noise}_h{hidden}").replace('.', "_")
+    }
+    fn network(&self, rng: &Rng) -> Plain<f64> {
+        // The same numbers whatever the activation, the noise and the gain.
+        let mut rng = rng.stream(&format!("weights {}", self.hidden));
+        let u = matrix(self.start.1, self.hidden, &mut rng);
+        Plain { activation: self.activation, u }
+    }
+}
+
+/// Gaussian of a gain.
+fn gaussian(gain: f64) -> (String, Init) {
+    (format!("gaussian_{gain}"), Init::Gaussian { gain })
+}
+
+/// One thing to measure of a seed's networks.
+#[derive(Clone, Debug, PartialEq)]
+enum Condition {
+    /// The median growth rate over trajectories, and the log-RMS.
+    Growth(Setting),
+    /// The same over as many steps and over four times as many.
+    Length(Setting),
+    /// Of the Gaussian matrix of gain 1: largest singular value, largest sum of a row's magnitudes, H times
+    /// the largest magnitude, spectral radius.
+    Bounds(usize),
+    /// The growth along a single trajectory.
+    Single(Setting),
+    /// The growth along a single trajectory from c to c: by all paths, and by the direct path of the unit
+    /// that keeps most.
+    Lstm(f64, f64),
+    /// log₁₀ of all singular values of products, of each length; then the Lyapunov exponents; then their
+    /// standard errors.
+    Spectrum(Setting),
+    /// log₁₀ of the norm of a gradient at every tenth lag, in `f32`; then in `f64`.
+    Underflow(Setting),
+}
+
+/// Everything that is measured of one seed. What has the same width stands together.
+fn conditions(config: &Config) -> Vec<Condition> {
+    let Config { noise, ref noises, ref gains, .. } = *config;
+    let mut all: Vec<Condition> = Vec::new();
+    let mut add = |condition| {
+        if !all.contains(&condition) {
+            all.push(condition);
+        }
+    };
+    for &hidden in &config.widths {
+        let setting = |activation, start, noise| Setting {
+            hidden,
+            activation,
+            start,
+            noise,
+        };
+        for activation in Activation::ALL {
+            for &gain in gains {
+                let start = gaussian(gain);
+                add(Condition::Growth(setting(activation, start, noise)));
+            }
+        }
+        for activation in [Activation::Tanh, Activation::Relu] {
+            for start in starts() {
+                for &noise in noises {
+                    let start = start.clone();
+                    add(Condition::Growth(setting(activation, start, noise)));
+                }
+            }
+        }
+        let he = ("he".to_owned(), Init::Gaussian { gain: SQRT_2 });
+        add(Condition::Growth(setting(Activation::Relu, he, noise)));
+        for (activation, radius) in
+            [(Activation::Tanh, 1.5), (Activation::Logistic, 4.0)]
+        {
+            let start = format!("radius_{radius}");
+            let start = (start, Init::SpectralRadius { radius });
+            add(Condition::Growth(setting(activation, start, noise)));
+        }
+        let common = setting(Activation::Tanh, gaussian(1.0), noise);
+        add(Condition::Length(common.clone()));
+        add(Condition::Bounds(hidden));
+        add(Condition::Underflow(common));
+    }
+    let hidden = config.widths[0];
+    let setting =
+        |activation, start, noise| Setting { hidden, activation, start, noise };
+    for gain in SPECTRUM_GAINS {
+        let start = gaussian(gain);
+        add(Condition::Spectrum(setting(Activation::Tanh, start, noise)));
+    }
+    for gain in [1.5, 2.5, 4.0, 8.0] {
+        let start = gaussian(gain);
+        add(Condition::Single(setting(Activation::Tanh, start, noise)));
+    }
+    for &noise in noises {
+        let start = starts()[1].clone();
+        add(Condition::Single(setting(Activation::Tanh, start, noise)));
+    }
+    add(Condition::Single(setting(Activation::Logistic, gaussian(4.0), noise)));
+    for (bias, gain) in LSTMS {
+        add(Condition::Lstm(bias, gain));
+    }
+    all
+}
+
+/// How U starts, with singular values or a spectral radius near 1.
+fn starts() -> [(String, Init); 3] {
+    [
+        gaussian(1.0),
+        ("orthogonal".to_owned(), Init::Orthogonal { gain: 1.0 }),
+        ("identity".to_owned(), Init::Identity { scale: 1.0 }),
+    ]
+}
+
+/// All networks of all seeds.
+#[derive(Debug)]
+pub struct Networks {
+    config: Config,
+    conditions: Vec<Condition>,
+}
+
+impl Runs for Networks {
+    type Run<'a> = Seed<'a>;
+    /// Of each condition the numbers that it says.
+    type Outcome = Vec<Vec<f64>>;
+
+    fn names(&self) -> Vec<String> {
+        (1..=self.config.seeds).map(|seed| format!("seed {seed}")).collect()
+    }
+    fn units(&self, _: usize) -> u64 {
+        self.conditions.len() as u64
+    }
+    fn start(&self, run: usize) -> Seed<'_> {
+        let rng =
+            Rng::new(self.config.seed).stream(&format!("run {}", run + 1));
+        Seed { networks: self, rng, measured: vec![], noise: None }
+    }
+    fn report(&self, outcomes: &[Self::Outcome]) -> Report {
+        self.summary(outcomes)
+    }
+}
+
+/// The networks of one seed.
+#[derive(Debug)]
+pub struct Seed<'a> {
+    networks: &'a Networks,
+    rng: Rng,
+    measured: Vec<Vec<f64>>,
+    /// What runs into networks of a width, (T, B, H), of standard deviation 1: computed when asked for.
+    noise: Option<Array3<f64>>,
+}
+
+impl Run for Seed<'_> {
+    type Saved = Vec<Vec<f64>>;
+    type Outcome = Vec<Vec<f64>>;
+
+    fn advance(&mut self) -> ControlFlow<()> {
+        let networks = self.networks;
+        let next = &networks.conditions[self.measured.len()];
+        let measured = self.measure(next);
+        self.measured.push(measured);
+        if self.measured.len() == networks.conditions.len() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+    fn save(&self) -> Self::Saved {
+        self.measured.clone()
+    }
+    fn restore(&mut self, saved: Self::Saved) -> Result<(), String> {
+        self.measured = saved;
+        Ok(())
+    }
+    fn outcome(&self) -> Self::Outcome {
+        self.measured.clone()
+    }
+}
+
+/// From the standard normal distribution.
+fn normals<S: ShapeBuilder>(shape: S, mut rng: Rng) -> Array<f64, S::Dim> {
+    Array::from_shape_simple_fn(shape, || rng.normal())
+}
+
+impl Seed<'_> {
+    fn measure(&mut self, condition: &Condition) -> Vec<f64> {
+        match condition {
+            Condition::Growth(setting) => self.growth(setting),
+            Condition::Length(setting) => self.length(setting),
+            &Condition::Bounds(hidden) => self.bounds(hidden),
+            Condition::Single(setting) => vec![self.single(setting)],
+            &Condition::Lstm(bias, gain) => self.lstm(bias, gain),
+            Condition::Spectrum(setting) => self.spectrum(setting),
+            Condition::Underflow(setting) => {
+                let mut norms = self.norms::<f32>(setting);
+                norms.extend(self.norms::<f64>(setting));
+                norms
+            }
+        }
+    }
+
+    /// The stream of what has to do with this width.
+    fn stream(&self, what: &str, hidden: usize) -> Rng {
+        self.rng.stream(&format!("{what} {hidden}"))
+    }
+
+    // ANCHOR: growth
+    fn growth(&mut self, setting: &Setting) -> Vec<f64> {
+        let &Config { trajectories, burn_in, steps, .. } =
+            &self.networks.config;
+        let hidden = setting.hidden;
+        let start =
+            normals((trajectories, hidden), self.stream("start", hidden));
+        let network = setting.network(&self.rng);
+        let mut tangents = self.stream("tangents", hidden);
+        let noise = self.noise(hidden);
+        let input =
+            |t: usize| &noise.index_axis(Axis(0), t - 1) * setting.noise;
+        let probe = GrowthProbe { burn_in, steps, part: 0..hidden };
+        let growth =
+            probe.measure(&network, start.view(), input, &mut tangents);
+        vec![growth.median, growth.log_rms]
+    }
+    // ANCHOR_END: growth
+
+    /// The noise of all conditions of a width: they see the same.
+    fn noise(&mut self, hidden: usize) -> &Array3<f64> {
+        let &Config { trajectories, burn_in, steps, .. } =
+            &self.networks.config;
+        if self.noise.as_ref().is_none_or(|noise| noise.dim().2 != hidden) {
+            let rng = self.stream("noise", hidden);
+            let shape = (burn_in + steps, trajectories, hidden);
+            self.noise = Some(normals(shape, rng));
+        }
+        self.noise.as_ref().expect("it was just computed")
+    }
+
+    fn length(&self, setting: &Setting) -> Vec<f64> {
+        let &Config { trajectories, burn_in, steps, .. } =
+            &self.networks.config;
+        let hidden = setting.hidden;
+        let start =
+            normals((trajectories, hidden), self.stream("start", hidden));
+        let network = setting.network(&self.rng);
+        let rate = |steps: usize| {
+            let mut tangents = self.stream("tangents", hidden);
+            let mut noise = self.stream("noise along", hidden);
+            let input = |_| {
+                let shape = (trajectories, hidden);
+                let mut draw = || setting.noise * noise.normal();
+                Array2::from_shape_simple_fn(shape, &mut draw)
+            };
+            let probe = GrowthProbe { burn_in, steps, part: 0..hidden };
+            let rates =
+                probe.measure(&network, start.view(), input, &mut tangents);
+            rates.median
+        };
+        vec![rate(steps), rate(4 * steps)]
+    }
+
+    // ANCHOR: bounds
+    fn bounds(&self, hidden: usize) -> Vec<f64> {
+        let mut rng = self.stream("weights", hidden);
+        let u = matrix(Init::Gaussian { gain: 1.0 }, hidden, &mut rng);
+        let row_sum = |row: ndarray::ArrayView1<'_, f64>| {
+            row.iter().map(|w| w.abs()).sum::<f64>()
+        };
+        let most = |of: &mut dyn Iterator<Item = f64>| of.fold(0.0, f64::max);
+        vec![
+            Real::exp(singular_values(&[u.clone()])[0] / LOG10_E),
+            most(&mut u.rows().into_iter().map(row_sum)),
+            hidden as f64 * most(&mut u.iter().map(|w| w.abs())),
+            spectral_radius(u.view()),
+        ]
+    }
+    // ANCHOR_END: bounds
+
+    fn single(&self, setting: &Setting) -> f64 {
+        let hidden = setting.hidden;
+        let (burn_in, steps) = SINGLE;
+        let start = normals((1, hidden), self.stream("start", hidden));
+        let mut noise = self.stream("noise along", hidden);
+        let mut draw = || setting.noise * noise.normal();
+        let input = |_| Array2::from_shape_simple_fn((1, hidden), &mut draw);
+        let mut tangents = self.stream("tangents", hidden);
+        let probe = GrowthProbe { burn_in, steps, part: 0..hidden };
+        let network = setting.network(&self.rng);
+        let growth =
+            probe.measure(&network, start.view(), input, &mut tangents);
+        growth.median
+    }
+
+    // ANCHOR: lstm
+    /// The total growth of a random direction of c, and that by the direct
+    /// path: the tangent through a step of c alone, h being held, is f.
+    fn lstm(&self, bias: f64, gain: f64) -> Vec<f64> {
+        let hidden = self.networks.config.widths[0];
+        let (burn_in, steps) = SINGLE;
+        let mut rng = self.stream("lstm", hidden);
+        let mut w_hh = Array2::zeros((4 * hidden, hidden));
+        Init::Gaussian { gain }.fill(w_hh.view_mut(), hidden, &mut rng);
+        let forget = hidden..2 * hidden;
+        let bias = Array2::from_shape_fn((1, 4 * hidden), |(_, j)| {
+            if forget.contains(&j) { bias } else { 0.0 }
+        });
+        let lstm = OnTape::new(NoisyLstm { w_hh, bias });
+        let noise = self.networks.config.noise;
+        let x = normals(
+            (burn_in + steps, 1, 4 * hidden),
+            self.stream("noise of lstm", hidden),
+        );
+        let x = x * noise;
+        let start = Array2::zeros((1, 2 * hidden));
+        let c = hidden..2 * hidden;
+        let probe = GrowthProbe { burn_in, steps, part: c.clone() };
+        let mut tangents = self.stream("tangents", hidden);
+        let input = |t: usize| x.index_axis(Axis(0), t - 1).to_owned();
+        let total = probe.measure(&lstm, start.view(), input, &mut tangents);
+
+        let trajectory = Trajectory::run(&lstm, x.clone(), start.view());
+        let ones = Array2::from_shape_fn((1, 2 * hidden), |(_, j)| {
+            if c.contains(&j) { 1.0 } else { 0.0 }
+        });
+        let mut kept = vec![0.0; hidden];
+        for t in burn_in..burn_in + steps {
+            let state = trajectory.states.index_axis(Axis(0), t);
+            let x = x.index_axis(Axis(0), t);
+            let f = lstm.jvp(x, state, ones.view());
+            let f = f.slice_axis(Axis(1), Slice::from(c.clone()));
+            kept.iter_mut().zip(&f).for_each(|(sum, f)| *sum += Real::ln(*f));
+        }
+        let most = kept.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let per_100 = DECADES_PER_100_STEPS / steps as f64;
+        vec![total.median, most * per_100]
+    }
+    // ANCHOR_END: lstm
+
+    // ANCHOR: spectrum
+    fn spectrum(&self, setting: &Setting) -> Vec<f64> {
+        let Config { burn_in, exponent_steps, .. } = self.networks.config;
+        let hidden = setting.hidden;
+        let network = setting.network(&self.rng);
+        let mut noise = self.stream("noise along", hidden);
+        let longest = LENGTHS[LENGTHS.len() - 1];
+        let x = normals((burn_in + longest, 1, hidden), noise.clone());
+        let start = normals((1, hidden), self.stream("start", hidden));
+        let walk = Trajectory::run(&network, x * setting.noise, start.view());
+        let factors: Vec<Array2<f64>> =
+            walk.jacobians(&network, 0).skip(burn_in).collect();
+        let of = |length: &usize| singular_values(&factors[..*length]);
+        let mut all: Vec<f64> = LENGTHS.iter().flat_map(of).collect();
+
+        let probe = LyapunovProbe {
+            exponents: hidden,
+            burn_in,
+            steps: exponent_steps,
+            blocks: BLOCKS,
+        };
+        let mut draw = || setting.noise * noise.normal();
+        let input = |_| Array2::from_shape_simple_fn((1, hidden), &mut draw);
+        let mut turn = self.stream("tangents", hidden);
+        let found = probe.measure(&network, start.view(), input, &mut turn);
+        all.extend(found.iter().map(|exponent| exponent.value));
+        all.extend(found.iter().map(|exponent| exponent.standard_error));
+        all
+    }
+    // ANCHOR_END: spectrum
+
+    // ANCHOR: norms
+    /// log₁₀ of the norm of a gradient, at lag 0 and every tenth lag, as
+    /// arithmetic of this precision has it: nothing is scaled on the way.
+    fn norms<T: Float + Scalar>(&self, setting: &Setting) -> Vec<f64> {
+        let Config { burn_in, lags, .. } = self.networks.config;
+        let hidden = setting.hidden;
+        let Plain { activation, u } = setting.network(&self.rng);
+        let network = Plain { activation, u: u.mapv(T::of) };
+        let mut noise = self.stream("noise along", hidden);
+        let mut h =
+            normals((1, hidden), self.stream("start", hidden)).mapv(T::of);
+        let mut states = Vec::new();
+        for _ in 0..burn_in + lags {
+            let mut draw = || T::of(setting.noise * noise.normal());
+            let x = Array2::from_shape_simple_fn((1, hidden), &mut draw);
+            h = network.next(x.view(), h.view());
+            states.push(h.clone());
+        }
+        let mut d_h =
+            normals((1, hidden), self.stream("tangents", hidden)).mapv(T::of);
+        let norm = |d: &Array2<T>| {
+            slice::norm(d.as_slice().expect("a new array lies densely"))
+        };
+        let first = norm(&d_h);
+        let mut norms = vec![0.0];
+        for (lag, h) in (1..=lags).zip(states.iter().rev()) {
+            let d_z = network.through(h, &d_h);
+            d_h = Array2::default((1, hidden));
+            product(d_z.view(), network.u.view(), d_h.view_mut(), false);
+            if lag % LAG_STEP == 0 {
+                norms.push(Real::ln(norm(&d_h) / first) * LOG10_E);
+            }
+        }
+        norms
+    }
+    // ANCHOR_END: norms
+}
+
+impl Networks {
+    fn summary(&self, outcomes: &[Vec<Vec<f64>>]) -> Report {
+        let mut report = Report::new(LawOfTheProduct::NAME, &self.config);
+        let first = self.config.widths[0];
+        for (i, condition) in self.conditions.iter().enumerate() {
+            let of: Vec<&[f64]> = outcomes.iter().map(|o| &o[i][..]).collect();
+            let column = |k: usize| of.iter().map(|o| o[k]).collect::<Vec<_>>();
+            match condition {
+                Condition::Growth(setting) => {
+                    let key = setting.key();
+                    add_facts(&mut report, &key, column(0), 3);
+                    let rms = format!("{key}_rms");
+                    add_facts(&mut report, &rms, column(1), 3);
+                    add_seeds(&mut report, &format!("rate_{key}"), column(0));
+                }
+                Condition::Length(setting) => {
+                    let h = setting.hidden;
+                    add_seeds(&mut report, &format!("once_h{h}"), column(0));
+                    add_seeds(&mut report, &format!("four_h{h}"), column(1));
+                    add_facts(&mut report, &format!("once_h{h}"), column(0), 3);
+                    add_facts(&mut report, &format!("four_h{h}"), column(1), 3);
+                }
+                Condition::Bounds(h) => {
+                    for (k, name) in
+                        ["singular", "row_sum", "entries", "radius"]
+                            .iter()
+                            .enumerate()
+                    {
+                        let name = format!("{name}_h{h}");
+                        add_facts(&mut report, &name, column(k), 3);
+                    }
+                }
+                Condition::Single(setting) => {
+                    let key = format!("single_{}", setting.key());
+                    add_facts(&mut report, &key, column(0), 3);
+                }
+                Condition::Lstm(bias, gain) => {
+                    let key = lstm_key(*bias, *gain);
+                    add_facts(
+                        &mut report,
+                        &format!("{key}_total"),
+                        column(0),
+                        3,
+                    );
+                    add_facts(
+                        &mut report,
+                        &format!("{key}_direct"),
+                        column(1),
+                        3,
+                    );
+                }
+                Condition::Spectrum(setting) => {
+                    add_spectrum(&mut report, setting, &of);
+                }
+                Condition::Underflow(setting) => {
+                    add_underflow(&mut report, setting.hidden, &of);
+                }
+            }
+        }
+        for activation in Activation::ALL {
+            self.add_sweep(&mut report, activation, outcomes);
+        }
+        add_nilpotent(&mut report);
+        report.fact("first_width", first);
+        report
+    }
+
+    /// Rates against the gain, at each width, and the bounds at the first.
+    fn add_sweep(
+        &self,
+        report: &mut Report,
+        activation: Activation,
+        outcomes: &[Vec<Vec<f64>>],
+    ) {
+        let Config { gains, widths, noise, .. } = &self.config;
+        let place = |condition: &Condition| {
+            let found = self.conditions.iter().position(|c| c == condition);
+            found.expect("a condition of this config")
+        };
+        let name = activation.name();
+        for &hidden in widths {
+            let places: Vec<usize> = gains
+                .iter()
+                .map(|&gain| {
+                    place(&Condition::Growth(Setting {
+                        hidden,
+                        activation,
+                        start: gaussian(gain),
+                        noise: *noise,
+                    }))
+                })
+                .collect();
+            let curves: Vec<Vec<f64>> = outcomes
+                .iter()
+                .map(|o| places.iter().map(|&i| o[i][0]).collect())
+                .collect();
+            let curves = curves.iter().map(|c| &c[..]).collect();
+            let key = format!("sweep_{name}_h{hidden}");
+            add_band(report, key, gains.clone(), curves);
+        }
+        let bounds = place(&Condition::Bounds(widths[0]));
+        for (k, bound) in ["singular", "row_sum"].iter().enumerate() {
+            let rate = |size: f64, gain: f64| {
+                let factor = activation.steepest() * gain * size;
+                Real::ln(factor) * DECADES_PER_100_STEPS
+            };
+            let curves: Vec<Vec<f64>> = outcomes
+                .iter()
+                .map(|o| gains.iter().map(|&g| rate(o[bounds][k], g)).collect())
+                .collect();
+            let curves = curves.iter().map(|c| &c[..]).collect();
+            let key = format!("bound_{bound}_{name}");
+            add_band(report, key, gains.clone(), curves);
+        }
+    }
+}
+
+fn lstm_key(bias: f64, gain: f64) -> String {
+    format!("lstm_bias_{bias}_gain_{gain}").replace('.', "_")
+}
+
+/// A series with one value for each seed.
+fn add_seeds(report: &mut Report, name: &str, values: Vec<f64>) {
+    let seeds = (1..=values.len()).map(|seed| seed as f64);
+    report.series(name, seeds, values);
+}
+
+/// Singular values against the length, and the exponents.
+fn add_spectrum(report: &mut Report, setting: &Setting, of: &[&[f64]]) {
+    let hidden = setting.hidden;
+    let key = setting.start.0.replace('.', "_");
+    let lengths: Vec<f64> = LENGTHS.iter().map(|&l| l as f64).collect();
+    for i in shown(hidden) {
+        let curve = |o: &&[f64]| -> Vec<f64> {
+            (0..LENGTHS.len()).map(|l| o[l * hidden + i]).collect()
+        };
+        let curves: Vec<Vec<f64>> = of.iter().map(curve).collect();
+        let curves = curves.iter().map(|c| &c[..]).collect();
+        let name = format!("singular_{key}_{}", i + 1);
+        add_band(report, name, lengths.clone(), curves);
+    }
+    let exponents = LENGTHS.len() * hidden;
+    let curves = of.iter().map(|o| &o[exponents..exponents + hidden]);
+    let rates: Vec<Vec<f64>> = curves
+        .map(|c| c.iter().map(|l| l * DECADES_PER_100_STEPS).collect())
+        .collect();
+    let first: Vec<f64> = rates.iter().map(|r| r[0]).collect();
+    let last: Vec<f64> = rates.iter().map(|r| r[hidden - 1]).collect();
+    let curves = rates.iter().map(|c| &c[..]).collect();
+    let indices = (1..=hidden).map(|i| i as f64).collect();
+    add_band(report, format!("exponents_{key}"), indices, curves);
+    add_facts(report, &format!("exponent_{key}"), first.clone(), 3);
+    add_facts(report, &format!("exponent_last_{key}"), last, 3);
+    let error = |o: &&[f64]| o[exponents + hidden];
+    let errors = of.iter().map(error).fold(0.0, f64::max);
+    report.fact(format!("exponent_error_{key}"), Number::rounded(errors, 2));
+    // How far the largest singular value of the longest product is from the rate in the limit.
+    let longest = LENGTHS.len() - 1;
+    let rate =
+        |o: &&[f64]| 100.0 * o[longest * hidden] / LENGTHS[longest] as f64;
+    let rates: Vec<f64> = of.iter().map(rate).collect();
+    add_facts(report, &format!("singular_rate_{key}"), rates, 3);
+}
+
+/// Which singular values are drawn, counted from 0.
+fn shown(hidden: usize) -> Vec<usize> {
+    let mut shown: Vec<usize> = (0..=4).map(|k| k * (hidden - 1) / 4).collect();
+    shown.dedup();
+    shown
+}
+
+/// Below this, numbers of 32 bits begin to lose digits: a little above 2⁻¹²⁶, log₁₀.
+const F32_NORMAL: f64 = -36.0;
+
+fn add_underflow(report: &mut Report, hidden: usize, of: &[&[f64]]) {
+    let count = of[0].len() / 2;
+    let lags: Vec<f64> = (0..count).map(|i| (i * LAG_STEP) as f64).collect();
+    let name = |what: &str| format!("{what}_h{hidden}");
+    let halves: Vec<(&[f64], &[f64])> =
+        of.iter().map(|o| o.split_at(count)).collect();
+    // As far as the numbers of 32 bits are normal, at least one step.
+    let far = |f32: &[f64]| {
+        let beyond = f32.iter().position(|&n| n < F32_NORMAL);
+        beyond.unwrap_or(count).max(2) - 1
+    };
+    let rate = |norms: &[f64], far: usize| 100.0 * norms[far] / lags[far];
+    let in_f32 = halves.iter().map(|(f32, _)| rate(f32, far(f32))).collect();
+    let in_f64 = halves.iter().map(|(f32, f64)| rate(f64, far(f32))).collect();
+    add_seeds(report, &name("in_f32"), in_f32);
+    add_seeds(report, &name("in_f64"), in_f64);
+    let dead = |f32: &[f64]| {
+        let dead = f32.iter().position(|&n| n == f64::NEG_INFINITY);
+        dead.map_or(f64::INFINITY, |i| lags[i])
+    };
+    let deaths = halves.iter().map(|(f32, _)| dead(f32)).collect();
+    add_facts(report, &name("f32_dead_at"), deaths, 3);
+    let last = halves.iter().map(|(_, f64)| f64[count - 1]).collect();
+    add_facts(report, &name("f64_last"), last, 3);
+    let apart = halves.iter().map(|(f32, f64)| {
+        (0..=far(f32)).map(|i| (f32[i] - f64[i]).abs()).fold(0.0, f64::max)
+    });
+    add_facts(report, &name("apart"), apart.collect(), 2);
+    for (what, half) in [("norm_f32", 0), ("norm_f64", 1)] {
+        let of = if half == 0 { halves[0].0 } else { halves[0].1 };
+        let power = |n: &f64| {
+            // Zero has a place of its own in the figure; nothing else is below 10⁻³⁰⁰.
+            Number::rounded(Real::exp(*n / LOG10_E), 4)
+        };
+        let norms: Vec<Number> = of.iter().map(power).collect();
+        report.series(name(what), lags.clone(), norms);
+    }
+}
+
+// ANCHOR: nilpotent
+/// A matrix whose eigenvalues are all 0, and a bias with which its network
+/// has an unstable fixed point.
+const NILPOTENT: [[f64; 2]; 2] = [[8.0, 8.0], [-8.0, -8.0]];
+const NILPOTENT_BIAS: [f64; 2] = [2.15, -2.59];
+
+/// h with h = tanh(U h + b). Of h only s = h₁ + h₂ comes back, so s decides:
+/// s = tanh(8 s + b₁) + tanh(−8 s + b₂), by bisection between two bounds.
+fn fixed_point(mut low: f64, mut high: f64) -> Array2<f64> {
+    let [b_1, b_2] = NILPOTENT_BIAS;
+    let h = |s: f64| [Real::tanh(8.0 * s + b_1), Real::tanh(b_2 - 8.0 * s)];
+    let over = |s: f64| h(s)[0] + h(s)[1] - s > 0.0;
+    let side = over(low);
+    loop {
+        let middle = low + (high - low) / 2.0;
+        if middle <= low || high <= middle {
+            return Array2::from(vec![h(low)]);
+        }
+        if over(middle) == side {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+}
+
+fn add_nilpotent(report: &mut Report) {
+    let u = array![NILPOTENT[0], NILPOTENT[1]];
+    let network = Plain { activation: Activation::Tanh, u };
+    let bias = Array2::from(vec![NILPOTENT_BIAS]);
+    let zero = Array2::zeros((1, 2));
+    let steps = 100;
+    let rate = |factor: &Array2<f64>| {
+        let factors = vec![factor.clone(); steps];
+        100.0 * singular_values(&factors)[0] / steps as f64
+    };
+    let jacobian = |x: &Array2<f64>, h: &Array2<f64>| {
+        longlag_probe::jacobian(&network, x.row(0), h.row(0))
+    };
+    // The middle one of three fixed points.
+    let h = fixed_point(-0.25, -0.1);
+    let at_bias = jacobian(&bias, &h);
+    let trace = at_bias[[0, 0]] + at_bias[[1, 1]];
+    let at_zero = jacobian(&zero, &zero);
+    let mut twice = Array2::zeros((2, 2));
+    product(at_zero.view(), at_zero.view(), twice.view_mut(), false);
+    let largest = twice.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    // A little beside the fixed point, and on from there.
+    let probe = GrowthProbe { burn_in: 0, steps, part: 0..2 };
+    let beside = &h + &array![[1e-3, 0.0]];
+    let mut rng = Rng::new(0);
+    let beside =
+        probe.measure(&network, beside.view(), |_| bias.clone(), &mut rng);
+    report
+        .fact("nilpotent_radius", spectral_radius(network.u.view()))
+        .fact(
+            "nilpotent_singular",
+            Number::rounded(
+                Real::exp(singular_values(&[network.u.clone()])[0] / LOG10_E),
+                4,
+            ),
+        )
+        .fact("nilpotent_factor", Number::rounded(trace, 3))
+        .fact("nilpotent_rate", Number::rounded(rate(&at_bias), 3))
+        .fact("nilpotent_beside", Number::rounded(beside.median, 3))
+        .fact("nilpotent_without_bias", largest);
+}
+// ANCHOR_END: nilpotent
