@@ -16,7 +16,7 @@ pub use network::{Activation, Plain};
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
-use crate::protocol::Claim;
+use crate::protocol::{Claim, median};
 use crate::runs::{Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts};
 use longlag_cells::init::{Init, spectral_radius};
@@ -162,16 +162,18 @@ const BLOCKS: usize = 20;
 const LAG_STEP: usize = 10;
 /// The gains whose products are taken apart.
 const SPECTRUM_GAINS: [f64; 2] = [1.0, 2.5];
-/// Forget bias and gain of the LSTMs.
-const LSTMS: [(f64, f64); 8] = [
-    (0.0, 0.577),
-    (1.0, 0.577),
-    (1.0, 1.0),
-    (1.0, 2.5),
-    (1.0, 4.0),
-    (1.0, 8.0),
-    (3.0, 1.0),
-    (3.0, 8.0),
+/// Forget bias, gain and noise of the LSTMs.
+const LSTMS: [(f64, f64, f64); 10] = [
+    (0.0, 0.577, 0.5),
+    (1.0, 0.577, 0.5),
+    (1.0, 1.0, 0.1),
+    (1.0, 1.0, 0.5),
+    (1.0, 1.0, 2.0),
+    (1.0, 2.5, 0.5),
+    (1.0, 4.0, 0.5),
+    (1.0, 8.0, 0.5),
+    (3.0, 1.0, 0.5),
+    (3.0, 8.0, 0.5),
 ];
 /// Burn-in and steps of a single trajectory, as for the LSTMs.
 const SINGLE: (usize, usize) = (50, 100);
@@ -220,7 +222,7 @@ enum Condition {
     Single(Setting),
     /// The growth along a single trajectory from c to c: by all paths, and by the direct path of the unit
     /// that keeps most.
-    Lstm(f64, f64),
+    Lstm(f64, f64, f64),
     /// log₁₀ of all singular values of products, of each length; then the Lyapunov exponents; then their
     /// standard errors.
     Spectrum(Setting),
@@ -288,8 +290,8 @@ fn conditions(config: &Config) -> Vec<Condition> {
         add(Condition::Single(setting(Activation::Tanh, start, noise)));
     }
     add(Condition::Single(setting(Activation::Logistic, gaussian(4.0), noise)));
-    for (bias, gain) in LSTMS {
-        add(Condition::Lstm(bias, gain));
+    for (bias, gain, noise) in LSTMS {
+        add(Condition::Lstm(bias, gain, noise));
     }
     all
 }
@@ -380,7 +382,7 @@ impl Seed<'_> {
             Condition::Length(setting) => self.length(setting),
             &Condition::Bounds(hidden) => self.bounds(hidden),
             Condition::Single(setting) => vec![self.single(setting)],
-            &Condition::Lstm(bias, gain) => self.lstm(bias, gain),
+            &Condition::Lstm(bias, gain, noise) => self.lstm(bias, gain, noise),
             Condition::Spectrum(setting) => self.spectrum(setting),
             Condition::Underflow(setting) => {
                 let mut norms = self.norms::<f32>(setting);
@@ -484,7 +486,7 @@ impl Seed<'_> {
     // ANCHOR: lstm
     /// The total growth of a random direction of c, and that by the direct
     /// path: the tangent through a step of c alone, h being held, is f.
-    fn lstm(&self, bias: f64, gain: f64) -> Vec<f64> {
+    fn lstm(&self, bias: f64, gain: f64, noise: f64) -> Vec<f64> {
         let hidden = self.networks.config.widths[0];
         let (burn_in, steps) = SINGLE;
         let mut rng = self.stream("lstm", hidden);
@@ -495,7 +497,6 @@ impl Seed<'_> {
             if forget.contains(&j) { bias } else { 0.0 }
         });
         let lstm = OnTape::new(NoisyLstm { w_hh, bias });
-        let noise = self.networks.config.noise;
         let x = normals(
             (burn_in + steps, 1, 4 * hidden),
             self.stream("noise of lstm", hidden),
@@ -606,8 +607,8 @@ impl Networks {
                 Condition::Growth(setting) => {
                     let key = setting.key();
                     add_facts(&mut report, &key, column(0), 3);
-                    let rms = format!("{key}_rms");
-                    add_facts(&mut report, &rms, column(1), 3);
+                    let rms = Number::rounded(median(&column(1)), 3);
+                    report.fact(format!("{key}_rms"), rms);
                     add_seeds(&mut report, &format!("rate_{key}"), column(0));
                 }
                 Condition::Length(setting) => {
@@ -626,13 +627,21 @@ impl Networks {
                         let name = format!("{name}_h{h}");
                         add_facts(&mut report, &name, column(k), 3);
                     }
+                    // That of the gain of 4 which the logistic function has as its bound.
+                    let four = column(0).iter().map(|s| 4.0 * s).collect();
+                    add_facts(
+                        &mut report,
+                        &format!("singular_of_4_h{h}"),
+                        four,
+                        3,
+                    );
                 }
                 Condition::Single(setting) => {
                     let key = format!("single_{}", setting.key());
                     add_facts(&mut report, &key, column(0), 3);
                 }
-                Condition::Lstm(bias, gain) => {
-                    let key = lstm_key(*bias, *gain);
+                &Condition::Lstm(bias, gain, noise) => {
+                    let key = lstm_key(bias, gain, noise);
                     add_facts(
                         &mut report,
                         &format!("{key}_total"),
@@ -712,8 +721,9 @@ impl Networks {
     }
 }
 
-fn lstm_key(bias: f64, gain: f64) -> String {
-    format!("lstm_bias_{bias}_gain_{gain}").replace('.', "_")
+fn lstm_key(bias: f64, gain: f64, noise: f64) -> String {
+    let key = format!("lstm_bias_{bias}_gain_{gain}_noise_{noise}");
+    key.replace('.', "_")
 }
 
 /// A series with one value for each seed.

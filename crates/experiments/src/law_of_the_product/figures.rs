@@ -35,14 +35,16 @@ fn title(activation: Activation) -> &'static str {
 }
 
 fn gain(report: &Report) -> Result<Figure, LookupError> {
-    let Config { widths, gains, .. } = config(report);
+    let Config { widths, .. } = config(report);
     let mut chart = LineChart::new(
         "Growth of tangents in decades per 100 steps against the gain of a Gaussian recurrent matrix, for tanh, the \
          logistic function and ReLU, with two upper bounds: the largest singular value and the largest sum of a row.",
-        Axis::log("Gain *g* of the recurrent matrix").ticks(gains),
-        Axis::linear("Decades per 100 steps"),
+        Axis::log("Gain *g* of the recurrent matrix")
+            .ticks([0.25, 0.5, 1.0, 2.0, 4.0, 8.0]),
+        Axis::linear("Decades per 100 steps").range(-130.0, 180.0),
     )
-    .columns(1);
+    .columns(1)
+    .reference("keeps its length", 0.0);
     for activation in Activation::ALL {
         chart = chart.panel(title(activation));
         let name = activation.name();
@@ -99,7 +101,9 @@ fn spectrum(report: &Report) -> Result<Figure, LookupError> {
         "Singular values of products of Jacobians against their number, tanh, at two gains: the largest, the smallest \
          and three between them. Dashed: what the Lyapunov exponents say.",
         Axis::linear("Steps multiplied").range(0.0, 200.0),
-        Axis::linear("log_{10} of the singular value"),
+        Axis::linear("log_{10} of the singular value")
+            .range(-850.0, 50.0)
+            .ticks([-800.0, -600.0, -400.0, -200.0, 0.0]),
     )
     .columns(1);
     for gain in SPECTRUM_GAINS {
@@ -121,7 +125,8 @@ fn spectrum(report: &Report) -> Result<Figure, LookupError> {
 }
 
 fn underflow(report: &Report) -> Result<Figure, LookupError> {
-    let hidden = config(report).widths[0];
+    let widths = config(report).widths;
+    let hidden = widths[widths.len() - 1];
     let series = |what: &str| report.find_series(&format!("{what}_h{hidden}"));
     let chart = LineChart::new(
         "Norm of a gradient against the lag, in numbers of 64 and of 32 bits: one line, until the one of 32 bits ends \
