@@ -34,6 +34,7 @@ use network::{NoisyLstm, matrix};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{LOG10_E, SQRT_2};
 use std::ops::ControlFlow;
+use std::slice::from_ref;
 
 /// The config of [`LawOfTheProduct`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -362,6 +363,10 @@ impl Run for Seed<'_> {
         self.measured.clone()
     }
     fn restore(&mut self, saved: Self::Saved) -> Result<(), String> {
+        let conditions = self.networks.conditions.len();
+        if saved.len() > conditions {
+            return Err(format!("{} of {conditions} conditions", saved.len()));
+        }
         self.measured = saved;
         Ok(())
     }
@@ -460,7 +465,7 @@ impl Seed<'_> {
         };
         let most = |of: &mut dyn Iterator<Item = f64>| of.fold(0.0, f64::max);
         vec![
-            Real::exp(singular_values(&[u.clone()])[0] / LOG10_E),
+            Real::exp(singular_values(from_ref(&u))[0] / LOG10_E),
             most(&mut u.rows().into_iter().map(row_sum)),
             hidden as f64 * most(&mut u.iter().map(|w| w.abs())),
             spectral_radius(u.view()),
@@ -876,7 +881,7 @@ fn add_nilpotent(report: &mut Report) {
         .fact(
             "nilpotent_singular",
             Number::rounded(
-                Real::exp(singular_values(&[network.u.clone()])[0] / LOG10_E),
+                Real::exp(singular_values(from_ref(&network.u))[0] / LOG10_E),
                 4,
             ),
         )
@@ -886,3 +891,74 @@ fn add_nilpotent(report: &mut Report) {
         .fact("nilpotent_without_bias", largest);
 }
 // ANCHOR_END: nilpotent
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Silent;
+
+    fn small() -> Config {
+        Config {
+            seeds: 1,
+            widths: vec![6],
+            trajectories: 2,
+            burn_in: 5,
+            steps: 20,
+            exponent_steps: 20,
+            lags: 20,
+            ..Config::default()
+        }
+    }
+
+    #[test]
+    fn every_condition_has_a_name_of_its_own_and_every_figure_its_data() {
+        let report = LawOfTheProduct::run(&small(), &Silent);
+        for figure in LawOfTheProduct::FIGURES {
+            (figure.draw)(&report).expect(figure.name);
+        }
+        for claim in LawOfTheProduct::CLAIMS {
+            claim.judge(&report).expect(claim.id);
+        }
+    }
+
+    /// A step stretches nothing by more than γ times the largest singular value: of any matrix, along any
+    /// trajectory.
+    #[test]
+    fn no_rate_is_above_its_bound() {
+        let report = LawOfTheProduct::run(&small(), &Silent);
+        for activation in Activation::ALL {
+            let name = activation.name();
+            let curve =
+                |name: String| report.find_series(&name).expect("a series").y();
+            let rates = curve(format!("sweep_{name}_h6"));
+            let bounds = curve(format!("bound_singular_{name}"));
+            for (rate, bound) in rates.into_iter().zip(bounds) {
+                assert!(rate < bound, "{name}: {rate} > {bound}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_fixed_point_is_one() {
+        let h = fixed_point(-0.25, -0.1);
+        let u = array![NILPOTENT[0], NILPOTENT[1]];
+        let network = Plain { activation: Activation::Tanh, u };
+        let bias = Array2::from(vec![NILPOTENT_BIAS]);
+        let moved = network.next(bias.view(), h.view()) - &h;
+        assert!(moved.iter().all(|x| x.abs() < 1e-14), "{moved}");
+    }
+
+    #[test]
+    fn what_cannot_be_run_is_refused() {
+        let bad = [
+            (Config { widths: vec![], ..small() }, "`widths` is []"),
+            (Config { gains: vec![2.0, 1.0], ..small() }, "`gains`"),
+            (Config { lags: 5, ..small() }, "`lags` is 5, but"),
+            (Config { noises: vec![f64::NAN], ..small() }, "`noises`"),
+        ];
+        for (config, message) in bad {
+            let error = LawOfTheProduct::check(&config).expect_err(message);
+            assert!(error.0.contains(message), "{error}");
+        }
+    }
+}

@@ -207,3 +207,35 @@ impl ComposedStep for NoisyLstm {
     }
 }
 // ANCHOR_END: lstm
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The products with the Jacobian against differences of the step, and with its transpose against those:
+    /// ⟨w, J v⟩ = ⟨Jᵀ w, v⟩.
+    #[test]
+    fn derivatives_of_the_plain_step() {
+        let mut rng = Rng::new(1);
+        let mut normal =
+            || Array2::from_shape_simple_fn((3, 5), || rng.normal());
+        let (x, h, v, w) = (normal(), normal(), normal(), normal());
+        let start = Init::Gaussian { gain: 1.5 };
+        let u = matrix(start, 5, &mut Rng::new(2));
+        for activation in Activation::ALL {
+            let step = Plain { activation, u: u.clone() };
+            let jv = step.jvp(x.view(), h.view(), v.view());
+            let e = 1e-6;
+            let moved = |e: f64| step.next(x.view(), (&h + &(&v * e)).view());
+            let differences = (moved(e) - moved(-e)) / (2.0 * e);
+            // Their own error is about e² and 10⁻¹⁶/e.
+            let apart = slice::max_abs(dense(&(&jv - &differences)));
+            assert!(apart < 1e-9, "{activation:?}: {apart}");
+            let back = step.vjp(x.view(), h.view(), w.view()).d_state;
+            let inner =
+                |a: &Array2<f64>, b: &Array2<f64>| slice::sum(dense(&(a * b)));
+            let (one, other) = (inner(&w, &jv), inner(&back, &v));
+            assert!((one - other).abs() < 1e-13, "{one} and {other}");
+        }
+    }
+}
