@@ -43,8 +43,7 @@ fn gain(report: &Report) -> Result<Figure, LookupError> {
             .ticks([0.25, 0.5, 1.0, 2.0, 4.0, 8.0]),
         Axis::linear("Decades per 100 steps").range(-130.0, 180.0),
     )
-    .columns(1)
-    .reference("keeps its length", 0.0);
+    .columns(1);
     for activation in Activation::ALL {
         chart = chart.panel(title(activation));
         let name = activation.name();
