@@ -1,9 +1,8 @@
 //! The figures.
 
 use super::claims::config;
-use super::{
-    Activation, Config, SPECTRUM_GAINS, Setting, gaussian, shown, starts,
-};
+use super::report::shown;
+use super::{Activation, Config, SPECTRUM_GAINS, Setting, gaussian, starts};
 use crate::experiment::FigureSpec;
 use crate::protocol::median;
 use longlag_report::figure::{
