@@ -169,7 +169,7 @@ fn the_law_of_the_product() {
             assert!((weak - at(&format!("relu_{start}"), h)).abs() < 1.0, "{start}");
         }
     }
-    // "At a gain of one the rectifier loses more than tanh. At √2 the interval reaches to both sides beyond the margin."
+    // "At a gain of one the rectifier loses more than tanh. At root two the interval reaches to both sides beyond the margin."
     for h in [32, 128] {
         assert!(high("relu_gaussian_1", h) < low("tanh_gaussian_1", h));
         assert!(low("relu_he", h) < -1.0 && high("relu_he", h) > 1.0 && at("relu_he", h).abs() < 2.0);

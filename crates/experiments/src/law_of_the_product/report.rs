@@ -266,6 +266,7 @@ fn fixed_point(mut low: f64, mut high: f64) -> Array2<f64> {
         }
     }
 }
+// ANCHOR_END: nilpotent
 
 fn add_nilpotent(report: &mut Report) {
     let u = array![NILPOTENT[0], NILPOTENT[1]];
@@ -308,7 +309,6 @@ fn add_nilpotent(report: &mut Report) {
         .fact("nilpotent_beside", Number::rounded(beside.median, 3))
         .fact("nilpotent_without_bias", largest);
 }
-// ANCHOR_END: nilpotent
 
 #[cfg(test)]
 mod tests {
