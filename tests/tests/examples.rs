@@ -31,4 +31,5 @@ macro_rules! examples {
 examples! {
     trust_the_gradient in "../../examples/trust_the_gradient.rs",
     first_race in "../../examples/first_race.rs",
+    law_of_the_product in "../../examples/law_of_the_product.rs",
 }

@@ -41,6 +41,7 @@ macro_rules! experiments {
 experiments! {
     trust_the_gradient: "trust-the-gradient",
     first_race: "first-race",
+    law_of_the_product: "law-of-the-product",
 }
 
 #[test]

@@ -13,6 +13,7 @@
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod law_of_the_product;
 pub mod protocol;
 pub mod runs;
 pub mod summary;
@@ -26,9 +27,10 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 2] = [
+    static ALL: [Entry; 3] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
+        Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
     ];
     &ALL
 }
