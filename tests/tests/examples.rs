@@ -31,4 +31,5 @@ macro_rules! examples {
 examples! {
     trust_the_gradient in "../../examples/trust_the_gradient.rs",
     first_race in "../../examples/first_race.rs",
+    memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
 }

@@ -19,6 +19,10 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "runs": 1, "parameters": 600, "updates": 4, "measure_every": 2, "batch": 7,
                  "probe_images": 5, "regression_updates": 3 }"#
         }
+        "memory-is-not-gradient" => {
+            r#"{ "seeds": 1, "hidden": [5, 3], "steps": [1, 4, 9], "noise": [0.1, 0.0], "known": 20, "tested": 9,
+                 "probes": 2 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

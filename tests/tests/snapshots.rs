@@ -41,6 +41,7 @@ macro_rules! experiments {
 experiments! {
     trust_the_gradient: "trust-the-gradient",
     first_race: "first-race",
+    memory_is_not_gradient: "memory-is-not-gradient",
 }
 
 #[test]

@@ -32,14 +32,14 @@ fn decoded(listener: &Listener, count: usize, steps: usize) -> [Decoded; 2] {
         .map(|said| Decoded::of(&said, &asked))
 }
 
-/// The read-out fitted on 3000 states of 8 numbers errs by about 8 / 3000 more than the best; five standard errors of an
-/// R² from 3000 are about as large as the rest.
-const SAMPLING: f64 = 0.03;
+/// The read-out fitted on 2000 states of 8 numbers errs by about 8 / 2000 more than the best. An R² from 2000 has a
+/// standard error of about 0.015 at most; two and a half of them.
+const SAMPLING: f64 = 0.04;
 
 #[test]
 fn the_linear_read_out_finds_what_there_is_in_linear_systems() {
     for (name, gain, steps) in
-        [("orthogonal", 1.0_f64, 20), ("contraction", 0.5, 3)]
+        [("orthogonal", 1.0_f64, 20), ("contraction", 0.5, 2)]
     {
         let listener = listener(name, 8, 0.5);
         let w = &listener.written;
@@ -62,12 +62,19 @@ fn the_linear_read_out_finds_what_there_is_in_linear_systems() {
         ];
         let error = a / (a * d - b * b);
         let best = 1.0 - 3.0 * error;
-        let [linear, nearest] = decoded(&listener, 3000, steps);
+        let [linear, nearest] = decoded(&listener, 2000, steps);
         let found = linear.number;
         assert!((found - best).abs() < SAMPLING, "{name}: {found}, not {best}");
         assert!(nearest.number < best + SAMPLING, "{name}: {nearest:?}");
         assert!(0.1 < best && best < 0.95, "{name}: {best} tells little");
     }
+}
+
+#[test]
+fn contraction_and_orthogonal_system_have_the_same_matrix_but_for_one_half() {
+    let [half, whole] = ["contraction", "orthogonal"]
+        .map(|name| kind(name).draw(7, &mut Rng::new(1)).w);
+    assert_eq!(half * 2.0, whole);
 }
 
 #[test]
