@@ -24,7 +24,13 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { systems: four(), hidden: 32, steps: vec![1, 10, 100], noise: 0.1, numbers: None }
+        Settings {
+            systems: four(),
+            hidden: 32,
+            steps: vec![1, 10, 100],
+            noise: 0.1,
+            numbers: None,
+        }
     }
 }
 // ANCHOR_END: settings
@@ -61,7 +67,9 @@ pub fn compare(settings: &Settings) -> Vec<Line> {
         let mut draw = rng.stream("written");
         let listener = Listener {
             system: kind.draw(*hidden, &mut rng.stream("weights")),
-            written: Array2::from_shape_simple_fn((2, *hidden), || draw.normal()),
+            written: Array2::from_shape_simple_fn((2, *hidden), || {
+                draw.normal()
+            }),
             noise: *noise,
         };
         let hear = |rng: Rng| {
@@ -93,14 +101,17 @@ pub fn compare(settings: &Settings) -> Vec<Line> {
 /// Prints what is decoded, linearly and by neighbours, beside the gradient.
 pub fn run(out: &mut impl Write) -> io::Result<()> {
     writeln!(out, "                      gradient   the bit       the number")?;
-    writeln!(out, "system       steps    10^        linear near   linear near")?;
+    writeln!(
+        out,
+        "system       steps    10^        linear near   linear near"
+    )?;
     for line in compare(&Settings::default()) {
         let Line { system, steps, decades, linear, nearest } = line;
         writeln!(
             out,
             "{system:12}{steps:5}{:11.1}    {:4.0} %{:4.0} %{:8.2}{:6.2}",
-            // Not −0.0, which rounding may leave.
-            decades + 0.0,
+            // Rounded first: what is left of a small negative number is −0.
+            (10.0 * decades).round() / 10.0 + 0.0,
             100.0 * linear.bit,
             100.0 * nearest.bit,
             linear.number,
