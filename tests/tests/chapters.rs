@@ -1,5 +1,6 @@
 //! What chapters and README say in words or show beside numbers, held against the reports.
 
+use longlag_experiments::protocol::Verdict;
 use longlag_numerics::Real;
 use longlag_report::figure::Css;
 use longlag_report::{Number, Report};
@@ -304,6 +305,61 @@ fn the_record_of_speed_agrees_with_itself() {
         assert_eq!(fact(&format!("{name}_mean")), three_digits(mean), "{name}");
         let (low, high) = ratios.iter().fold((f64::MAX, 0.0_f64), |(l, h), r| (l.min(*r), h.max(*r)));
         assert_eq!((fact(&format!("{name}_low")), fact(&format!("{name}_high"))), (low, high), "{name}");
+    }
+}
+
+#[test]
+fn memory_is_not_gradient() {
+    let report = report("memory-is-not-gradient");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    // A bit that is named like this is guessed, a number with this R² is not known.
+    let (guessed, unknown) = (0.6, 0.1);
+    // "The contraction's gradient is gone and so is the message. The orthogonal system has both. Chaos has a gradient
+    // that exploded, and nothing can be decoded. The latch names the bit every time, with the smallest gradient."
+    assert!(fact("contraction_gradient_high") < 1e-16 && fact("contraction_bit_high") < guessed);
+    assert!(fact("contraction_number_high") < unknown);
+    assert!((fact("orthogonal_gradient") - 1.0).abs() < 1e-9 && fact("orthogonal_bit_low") > 0.95);
+    assert!(fact("orthogonal_number_low") > 0.7);
+    assert!(fact("chaos_gradient_low") > 1e10 && fact("chaos_bit_high") < guessed);
+    assert!(fact("chaos_number_high") < unknown);
+    assert_eq!(fact("latch_bit_low"), 1.0);
+    assert!(fact("latch_gradient_high") < fact("contraction_gradient_low"));
+    // "The contraction loses the bit within ten steps, chaos within some fifty."
+    let at = |name: &str, steps: f64| {
+        let series = report.find_series(name).expect("a series");
+        let found = series.points().into_iter().find(|point| point.0 == steps);
+        found.expect("these steps").1
+    };
+    assert!(at("contraction_bit", 5.0) > 0.8 && at("contraction_bit", 10.0) < guessed);
+    assert!(at("chaos_bit", 10.0) > 0.8 && at("chaos_bit", 50.0) < guessed);
+    // "Chaos is no better served by its neighbours in the end. Earlier they do help with the number."
+    let chaos = |steps: u64, what: &str| number(&report, &format!("tables.decoders.chaos.{steps}.{what}"));
+    assert!(chaos(20, "bit_nearest") < chaos(20, "bit_linear") + 0.02);
+    assert!(chaos(10, "number_nearest") > chaos(10, "number_linear") + 0.05);
+    // "What falls between is lost in the first ten steps; what is left stays."
+    let latch = |steps| at("latch_number", steps);
+    assert!(latch(1.0) > latch(10.0) + 0.01 && (latch(10.0) - latch(200.0)).abs() < 0.02);
+    // "Without noise, the contraction forgets nothing."
+    let end = |system: &str, noise: &str, what: &str| {
+        number(&report, &format!("tables.noise.{system}.{noise}.{what}"))
+    };
+    assert!(end("contraction", "0.0", "bit") == 1.0 && end("contraction", "0.0", "number") > 0.999);
+    // "In the orthogonal system noise adds up, and the number fades." The latch resists, then loses all at once.
+    let levels = ["0.0", "0.1", "0.3", "0.5", "1.0"];
+    let fading = levels.map(|noise| end("orthogonal", noise, "number"));
+    assert!(fading.is_sorted_by(|a, b| a > b) && fading[4] < unknown, "{fading:?}");
+    assert!(end("latch", "0.5", "bit") > 0.98);
+    assert!(end("latch", "0.5", "bit_low") > end("orthogonal", "0.5", "bit_high"));
+    assert!(end("latch", "1.0", "bit") < guessed && end("latch", "1.0", "number") < unknown);
+    assert!(end("orthogonal", "1.0", "bit_low") > end("latch", "1.0", "bit_high"));
+    // "Without noise they [the decoders of chaos] fail just as well."
+    assert!(end("chaos", "0.0", "bit") < guessed && end("chaos", "0.0", "number") < unknown);
+    // "It fails, at both widths that were measured. So does the converse."
+    let experiment = longlag_experiments::find("memory-is-not-gradient").expect("an experiment");
+    assert_eq!(experiment.claims.len(), 2);
+    for claim in experiment.claims {
+        let finding = claim.judge(&report).expect("what is measured");
+        assert_eq!((finding.verdict, finding.contrasts.len()), (Verdict::Fails, 2), "{}", claim.id);
     }
 }
 

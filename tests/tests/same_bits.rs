@@ -23,6 +23,10 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "widths": [5], "gains": [0.5, 1, 2.5, 4], "noises": [0, 0.5], "trajectories": 3,
                  "burn_in": 5, "steps": 10, "exponent_steps": 20, "lags": 20 }"#
         }
+        "memory-is-not-gradient" => {
+            r#"{ "seeds": 1, "hidden": [5, 3], "steps": [1, 4, 9], "noise": [0.1, 0.0], "known": 20, "tested": 9,
+                 "probes": 2 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

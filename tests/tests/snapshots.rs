@@ -42,6 +42,7 @@ experiments! {
     trust_the_gradient: "trust-the-gradient",
     first_race: "first-race",
     law_of_the_product: "law-of-the-product",
+    memory_is_not_gradient: "memory-is-not-gradient",
 }
 
 #[test]

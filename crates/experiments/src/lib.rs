@@ -14,6 +14,7 @@ pub mod digits;
 mod experiment;
 pub mod first_race;
 pub mod law_of_the_product;
+pub mod memory_is_not_gradient;
 pub mod protocol;
 pub mod runs;
 pub mod summary;
@@ -27,10 +28,11 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 3] = [
+    static ALL: [Entry; 4] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
+        Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
     ];
     &ALL
 }
