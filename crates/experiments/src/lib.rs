@@ -12,6 +12,7 @@
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod gradient_is_a_sum;
 pub mod protocol;
 pub mod runs;
 pub mod summary;
@@ -25,9 +26,10 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 2] = [
+    static ALL: [Entry; 3] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
+        Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
     ];
     &ALL
 }
