@@ -67,10 +67,20 @@ pub struct Config {
     pub wrong: f64,
     /// N, how many sequences a split is over.
     pub probe: usize,
-    /// The gains g of the tanh networks that are split at their start alone.
-    pub gains: Vec<f64>,
+    /// The tanh networks that are split at their start alone.
+    pub starts: Vec<Start>,
     /// The T of the sequences that they are split over.
-    pub gain_steps: usize,
+    pub start_steps: usize,
+}
+
+/// How a tanh network starts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// What it is called.
+    pub name: String,
+    /// Its recurrent layer's parameters.
+    pub initialisation: Initialisation,
 }
 
 /// A training, by Adam.
@@ -109,10 +119,10 @@ impl Condition {
     }
 }
 
-/// A name in lower case, with `_` for all that is no letter.
+/// A name in lower case, with `_` for all that is neither letter nor digit.
 fn key_of(name: &str) -> String {
     let name = name.to_lowercase();
-    let words = name.split(|c: char| !c.is_alphabetic());
+    let words = name.split(|c: char| !c.is_alphanumeric());
     words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
 }
 
@@ -153,6 +163,20 @@ impl Default for Config {
             gradient: Gradient::CutBeyond(14),
             ..lstm.clone()
         };
+        let start = |name: &str, gain, initialisation| Start {
+            name: name.into(),
+            initialisation: Initialisation {
+                recurrent: Init::Gaussian { gain },
+                ..initialisation
+            },
+        };
+        let weak = Initialisation::default();
+        // Of variance 1 if H is 32.
+        let strong = Initialisation {
+            input: Init::Gaussian { gain: 5.657 },
+            bias: Init::Zero,
+            ..weak
+        };
         Config {
             seed: 2,
             runs: 20,
@@ -171,8 +195,13 @@ impl Default for Config {
             test: 1000,
             wrong: 0.01,
             probe: 400,
-            gains: vec![1.0, 2.0],
-            gain_steps: 100,
+            starts: vec![
+                start("gain 1", 1.0, weak),
+                start("gain 1, strong input", 1.0, strong),
+                start("gain 2", 2.0, weak),
+                start("gain 2, strong input", 2.0, strong),
+            ],
+            start_steps: 100,
         }
     }
 }
@@ -228,7 +257,7 @@ impl Experiment for GradientIsASum {
             ("batch", config.batch as u64, 1, 100_000),
             ("updates", config.updates, 1, 10_000_000),
             ("midway", config.midway, 1, config.updates),
-            ("gain_steps", config.gain_steps as u64, 20, 100_000),
+            ("start_steps", config.start_steps as u64, 20, 100_000),
             ("measure_every", config.measure_every, 1, 10_000_000),
             ("test", config.test as u64, 1, 1_000_000),
             ("probe", config.probe as u64, 2, 1_000_000),
@@ -244,7 +273,7 @@ impl Experiment for GradientIsASum {
             unlike(&keys),
             "trainings",
             trainings,
-            "no two may have the same letters in their names",
+            "no two may have the same letters and digits in their names",
         )?;
         for training in trainings {
             let layer = Layer::new("", training.cell, 2, config.hidden);
@@ -260,13 +289,21 @@ impl Experiment for GradientIsASum {
                 "it must be from 0 to 1",
             )?;
         }
-        let gains = &config.gains;
+        let starts = &config.starts;
+        let keys: Vec<String> =
+            starts.iter().map(|s| key_of(&s.name)).collect();
         ConfigError::unless(
-            unlike(gains) && gains.iter().all(|g| (0.0..=1e3).contains(g)),
-            "gains",
-            gains,
-            "each must be from 0 to 1000 and listed only once",
+            unlike(&keys),
+            "starts",
+            starts,
+            "no two may have the same letters and digits in their names",
         )?;
+        for Start { name, initialisation } in starts {
+            let layer = Layer::new("", Cell::RnnTanh, 2, config.hidden);
+            layer.check(initialisation).map_err(|unfit| {
+                ConfigError(format!("`initialisation` of {name}: {unfit}"))
+            })?;
+        }
         ConfigError::unless(
             (0.0..1.0).contains(&config.wrong),
             "wrong",
@@ -290,7 +327,7 @@ impl Recorded for GradientIsASum {
             test: task.batch(config.test, &mut rng.stream("test")),
             probe: of_length(task, config.probe, rng.stream("probe")),
             long: of_length(
-                &Adding { steps: config.gain_steps, ..*task },
+                &Adding { steps: config.start_steps, ..*task },
                 config.probe,
                 rng.stream("long"),
             ),
@@ -306,7 +343,7 @@ pub struct Sum {
     test: Batch,
     /// What the gradient is split over.
     probe: Batch,
-    /// What that of the networks of some gain is split over.
+    /// What that of the networks that don't train is split over.
     long: Batch,
 }
 
@@ -339,15 +376,15 @@ fn of_length(task: &Adding, count: usize, mut rng: Rng) -> Batch {
 enum Part<'a> {
     /// Trains.
     Train(&'a Condition),
-    /// Splits the gradient of a tanh network with this gain, and is done.
-    Start(f64),
+    /// Splits the gradient of a tanh network at its start, and is done.
+    Start(&'a Start),
 }
 
 impl Sum {
     /// Every run, and its number from 1.
     fn all(&self) -> impl Iterator<Item = (Part<'_>, u64)> {
-        let Config { trainings, gains, runs, .. } = &self.config;
-        let starts = gains.iter().map(|&gain| Part::Start(gain));
+        let Config { trainings, starts, runs, .. } = &self.config;
+        let starts = starts.iter().map(Part::Start);
         let parts = trainings.iter().map(Part::Train).chain(starts);
         parts.flat_map(move |part| (1..=*runs).map(move |run| (part, run)))
     }
@@ -360,7 +397,7 @@ impl Runs for Sum {
     fn names(&self) -> Vec<String> {
         let name = |(part, run)| match part {
             Part::Train(condition) => format!("{} {run}", condition.name),
-            Part::Start(gain) => format!("gain {gain} {run}"),
+            Part::Start(start) => format!("{} {run}", start.name),
         };
         self.all().map(name).collect()
     }
@@ -439,13 +476,7 @@ impl<'a> Training<'a> {
         let rng = Rng::new(config.seed).stream(&format!("run {run}"));
         let (cell, initialisation, learning_rate) = match part {
             Part::Train(c) => (c.cell, c.initialisation, c.learning_rate),
-            Part::Start(gain) => {
-                let initialisation = Initialisation {
-                    recurrent: Init::Gaussian { gain },
-                    ..Initialisation::default()
-                };
-                (Cell::RnnTanh, initialisation, 0.0)
-            }
+            Part::Start(start) => (Cell::RnnTanh, start.initialisation, 0.0),
         };
         let adam = AdamConfig { learning_rate, ..AdamConfig::default() };
         let adam = OptimizerConfig::Adam(adam);
@@ -752,9 +783,9 @@ impl Sum {
         {
             self.summarise(&mut report, condition, outcomes);
         }
-        for (gain, outcomes) in config.gains.iter().zip(starts.chunks(runs)) {
+        for (start, outcomes) in config.starts.iter().zip(starts.chunks(runs)) {
             let splits = outcomes.iter().map(|o| &o.splits[0]).collect();
-            add_gain(&mut report, *gain, splits);
+            add_start(&mut report, &key_of(&start.name), splits);
         }
 
         let columns =
@@ -893,12 +924,12 @@ fn middle(values: &[f64]) -> f64 {
     spread(values.to_vec())[1]
 }
 
-/// Adds the facts of the networks of a gain: what the lags from T/4 on have together.
-fn add_gain(report: &mut Report, gain: f64, splits: Vec<&Lags>) {
+/// Adds the facts of networks that don't train: what the lags from T/4 on have together.
+fn add_start(report: &mut Report, key: &str, splits: Vec<&Lags>) {
     let mut add = |what: &str, of: fn(&Lags, usize) -> f64| {
         let from = |lags: &&Lags| of(lags, lags.share.len() / 4);
         let values = splits.iter().map(from).collect();
-        add_facts(report, &format!("gain_{gain}_{what}"), values, 3);
+        add_facts(report, &format!("{key}_{what}"), values, 3);
     };
     add("far", |lags, far| slice::sum(&lags.share[far..]));
     add("far_signed", |lags, far| slice::sum(&lags.signed[far..]));
