@@ -31,4 +31,5 @@ macro_rules! examples {
 examples! {
     trust_the_gradient in "../../examples/trust_the_gradient.rs",
     first_race in "../../examples/first_race.rs",
+    gradient_is_a_sum in "../../examples/gradient_is_a_sum.rs",
 }

@@ -19,6 +19,10 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "runs": 1, "parameters": 600, "updates": 4, "measure_every": 2, "batch": 7,
                  "probe_images": 5, "regression_updates": 3 }"#
         }
+        "gradient-is-a-sum" => {
+            r#"{ "runs": 1, "hidden": 3, "updates": 2, "midway": 1, "measure_every": 2, "batch": 2, "test": 3,
+                 "probe": 3, "start_steps": 20 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

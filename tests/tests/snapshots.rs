@@ -41,6 +41,7 @@ macro_rules! experiments {
 experiments! {
     trust_the_gradient: "trust-the-gradient",
     first_race: "first-race",
+    gradient_is_a_sum: "gradient-is-a-sum",
 }
 
 #[test]

@@ -348,7 +348,7 @@ pub struct Sum {
 }
 
 /// Sequences of the task's shortest length T, so that lag k is step T − k.
-fn of_length(task: &Adding, count: usize, mut rng: Rng) -> Batch {
+pub fn of_length(task: &Adding, count: usize, mut rng: Rng) -> Batch {
     let steps = task.steps;
     let mut batch = Batch {
         x: Array2::zeros((steps * count, task.inputs())),
@@ -454,18 +454,20 @@ pub struct Outcome {
 /// The gradient of one network, split. Index k is lag k, and step T − k.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Lags {
-    /// Of ∂L/∂W_hh, the norm share and the signed share.
-    share: Vec<f64>,
-    signed: Vec<f64>,
-    /// SNR_k², and that of the permuted targets taken off it.
-    snr: Vec<f64>,
-    usable: Vec<f64>,
+    /// ‖Ḡ_k‖ / Σ_j ‖Ḡ_j‖, of ∂L/∂W_hh.
+    pub share: Vec<f64>,
+    /// ⟨Ḡ_k, Ḡ⟩ / ‖Ḡ‖².
+    pub signed: Vec<f64>,
+    /// SNR_k².
+    pub snr: Vec<f64>,
+    /// That less the same of permuted targets.
+    pub usable: Vec<f64>,
     /// The same with δ_t at constant norm.
-    usable_rescaled: Vec<f64>,
-    /// The norm share of ∂L/∂W_ih.
-    input_share: Vec<f64>,
+    pub usable_rescaled: Vec<f64>,
+    /// The norm share in ∂L/∂W_ih.
+    pub input_share: Vec<f64>,
     /// The median over sequences of ‖∂ℓ/∂x_t‖.
-    input_norm: Vec<f64>,
+    pub input_norm: Vec<f64>,
 }
 
 impl<'a> Training<'a> {
@@ -706,7 +708,13 @@ fn altered(
 // ANCHOR: split
 /// Splits the gradient of a batch whose sequences all have the same
 /// length, and that of the same sequences with targets permuted.
-fn split(network: &Network, at: &Parameters<f64>, batch: &Batch) -> Lags {
+///
+/// # Panics
+/// If lengths differ.
+#[track_caller]
+pub fn split(network: &Network, at: &Parameters<f64>, batch: &Batch) -> Lags {
+    let steps = batch.x.nrows() / batch.lengths.len();
+    assert!(batch.lengths.iter().all(|&n| n == steps), "lengths differ");
     let Network { layer, .. } = network;
     let step = OnTape::new(Probed { layer, parameters: at });
     let sums = 0..layer.cell.gates().len() * layer.hidden;
