@@ -1063,3 +1063,59 @@ fn solved(report: &Report) -> Result<Figure, LookupError> {
     }
     Ok(chart.figure())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn networks() -> impl Iterator<Item = (Network, Parameters<f64>)> {
+        [Cell::RnnTanh, Cell::Lstm].into_iter().map(|cell| {
+            let network = Network::new(cell, 2, 5, 1);
+            let start = Initialisation::default();
+            let at = network.parameters(&start, &Rng::new(3));
+            (network, at)
+        })
+    }
+
+    fn task() -> Adding {
+        Adding { steps: 20, ..Config::default().task }
+    }
+
+    /// Sequences of different lengths, whose fused kernel is another way back.
+    #[test]
+    fn without_surgery_the_gradient_is_that_of_training() {
+        let batch = task().batch(6, &mut Rng::new(5));
+        assert!(batch.lengths.iter().any(|n| *n != batch.lengths[0]));
+        for (network, at) in networks() {
+            let (loss, gradient) =
+                altered(&network, &at, &batch, Surgery::None);
+            let tape = Tape::new();
+            let bound = tape.bind(&at);
+            let wanted = batch.loss(batch.outputs(&network, &bound));
+            assert!((loss - wanted.item()).abs() < 1e-14);
+            let grads = wanted.backward();
+            let wanted = grads.of_parameters(&bound);
+            let largest = slice::max_abs(wanted);
+            for (a, b) in gradient.values.iter().zip(wanted) {
+                // Sums of some hundred terms, in another order.
+                assert!((a - b).abs() < 1e-13 * largest, "{a} against {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_parts_of_a_split_make_up_the_gradient() {
+        let batch = of_length(&task(), 8, Rng::new(5));
+        for (network, at) in networks() {
+            let lags = split(&network, &at, &batch);
+            assert_eq!(lags.share.len(), 20);
+            for shares in [&lags.share, &lags.signed, &lags.input_share] {
+                assert!((slice::sum(shares) - 1.0).abs() < 1e-12);
+            }
+            // The state 0 before the first step has no part.
+            assert_eq!(lags.share[19], 0.0);
+            // At lag 0 nothing is rescaled.
+            assert_eq!(lags.usable[0], lags.usable_rescaled[0]);
+        }
+    }
+}
