@@ -34,7 +34,7 @@ pub const SETTINGS: Settings = Settings {
     steps: 30,
     forget_bias: 3.0,
     learning_rate: 5e-3,
-    updates: 800,
+    updates: 600,
 };
 // ANCHOR_END: settings
 
