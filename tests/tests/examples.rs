@@ -31,6 +31,7 @@ macro_rules! examples {
 examples! {
     trust_the_gradient in "../../examples/trust_the_gradient.rs",
     first_race in "../../examples/first_race.rs",
+    gradient_is_a_sum in "../../examples/gradient_is_a_sum.rs",
     law_of_the_product in "../../examples/law_of_the_product.rs",
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
 }
@@ -74,3 +75,23 @@ fn exercises_of_memory_is_not_gradient() {
     assert!(bent.linear.number < straight.linear.number - 0.2);
     // ANCHOR_END: memory_is_not_gradient
 }
+
+// ANCHOR: sum_solutions
+#[test]
+fn solutions_of_the_gradient_is_a_sum() {
+    use gradient_is_a_sum::{SETTINGS, Settings, before_and_after};
+    use longlag_cells::Cell;
+    let far_share = |shares: &[f64]| shares[15..].iter().sum::<f64>();
+    let least_usable = |usable: &[f64]| usable[15..29].iter().fold(1.0_f64, |least, u| least.min(*u));
+
+    let [_, lstm] = before_and_after(SETTINGS);
+    assert!(far_share(&lstm.share) > 0.5 && least_usable(&lstm.usable) > 0.01);
+    // 1. Next to nothing, before and after.
+    for lags in before_and_after(Settings { cell: Cell::RnnTanh, ..SETTINGS }) {
+        assert!(far_share(&lags.share) < 0.01);
+    }
+    // 2. No: not yet, at least.
+    let [_, usual] = before_and_after(Settings { forget_bias: 1.0, ..SETTINGS });
+    assert!(least_usable(&usual.usable) < 0.01);
+}
+// ANCHOR_END: sum_solutions

@@ -27,6 +27,10 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "hidden": [5, 3], "steps": [1, 4, 9], "noise": [0.1, 0.0], "known": 20, "tested": 9,
                  "probes": 2 }"#
         }
+        "gradient-is-a-sum" => {
+            r#"{ "runs": 1, "hidden": 3, "updates": 2, "midway": 1, "measure_every": 2, "batch": 2, "test": 3,
+                 "probe": 3, "start_steps": 20 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

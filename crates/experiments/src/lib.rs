@@ -13,6 +13,7 @@
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod memory_is_not_gradient;
 pub mod protocol;
@@ -28,9 +29,10 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 4] = [
+    static ALL: [Entry; 5] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
+        Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
         Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
         Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
     ];
