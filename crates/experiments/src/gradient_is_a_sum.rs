@@ -567,7 +567,7 @@ impl Run for Training<'_> {
         if update == midway {
             self.split();
         }
-        if update % config.measure_every == 0 || update == updates {
+        if update.is_multiple_of(config.measure_every) || update == updates {
             self.ask();
         }
         // What is solved before midway goes on to there.
