@@ -71,8 +71,8 @@ fn the_first_race() {
         for (i, update) in rnn.x().into_iter().enumerate() {
             let [plain, lstm, gru] = [&rnn, &lstm, &gru].map(|curve| curve.y()[i]);
             match prefix {
-                "" if update <= 200.0 => {
-                    assert!((plain - lstm).abs().max((plain - gru).abs()) < 0.04, "{update}")
+                "" if update <= 400.0 => {
+                    assert!((plain - lstm).abs().max((plain - gru).abs()) < 0.1, "{update}")
                 }
                 "" if update >= 900.0 => assert!(plain < lstm.min(gru), "{update}"),
                 "permuted_" if update > 0.0 && update <= 0.4 * updates => {

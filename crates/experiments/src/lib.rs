@@ -6,8 +6,9 @@
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
-//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags. One module for each experiment.
+//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - One module for each experiment.
 
 pub mod digits;
 mod experiment;
