@@ -34,7 +34,6 @@ use network::{NoisyLstm, matrix};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{LOG10_E, SQRT_2};
 use std::ops::ControlFlow;
-use std::slice::from_ref;
 
 /// The config of [`LawOfTheProduct`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -459,13 +458,14 @@ impl Seed<'_> {
     // ANCHOR: bounds
     fn bounds(&self, hidden: usize) -> Vec<f64> {
         let mut rng = self.stream("weights", hidden);
-        let u = matrix(Init::Gaussian { gain: 1.0 }, hidden, &mut rng);
+        let factors = [matrix(Init::Gaussian { gain: 1.0 }, hidden, &mut rng)];
+        let [u] = &factors;
         let row_sum = |row: ndarray::ArrayView1<'_, f64>| {
             row.iter().map(|w| w.abs()).sum::<f64>()
         };
         let most = |of: &mut dyn Iterator<Item = f64>| of.fold(0.0, f64::max);
         vec![
-            Real::exp(singular_values(from_ref(&u))[0] / LOG10_E),
+            Real::exp(singular_values(&factors)[0] / LOG10_E),
             most(&mut u.rows().into_iter().map(row_sum)),
             hidden as f64 * most(&mut u.iter().map(|w| w.abs())),
             spectral_radius(u.view()),

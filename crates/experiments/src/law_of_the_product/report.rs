@@ -17,7 +17,6 @@ use longlag_probe::products::singular_values;
 use longlag_report::{Number, Report};
 use ndarray::{Array2, array};
 use std::f64::consts::LOG10_E;
-use std::slice::from_ref;
 
 impl Networks {
     pub(super) fn summary(&self, outcomes: &[Vec<Vec<f64>>]) -> Report {
@@ -295,15 +294,11 @@ fn add_nilpotent(report: &mut Report) {
     let mut rng = Rng::new(0);
     let beside =
         probe.measure(&network, beside.view(), |_| bias.clone(), &mut rng);
+    let radius = spectral_radius(network.u.view());
+    let singular = Real::exp(singular_values(&[network.u])[0] / LOG10_E);
     report
-        .fact("nilpotent_radius", spectral_radius(network.u.view()))
-        .fact(
-            "nilpotent_singular",
-            Number::rounded(
-                Real::exp(singular_values(from_ref(&network.u))[0] / LOG10_E),
-                4,
-            ),
-        )
+        .fact("nilpotent_radius", radius)
+        .fact("nilpotent_singular", Number::rounded(singular, 4))
         .fact("nilpotent_factor", Number::rounded(trace, 3))
         .fact("nilpotent_rate", Number::rounded(rate(&at_bias), 3))
         .fact("nilpotent_beside", Number::rounded(beside.median, 3))
