@@ -93,3 +93,29 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
 }
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+
+    #[test]
+    fn exercises() {
+        // ANCHOR: solutions
+        let far_share = |shares: &[f64]| shares[15..].iter().sum::<f64>();
+        let least = |usable: &[f64]| {
+            usable[15..29].iter().fold(1.0_f64, |least, u| least.min(*u))
+        };
+        let [_, lstm] = before_and_after(SETTINGS);
+        assert!(far_share(&lstm.share) > 0.5 && least(&lstm.usable) > 0.01);
+        // 1. Next to nothing, before and after.
+        let plain = Settings { cell: Cell::RnnTanh, ..SETTINGS };
+        for lags in before_and_after(plain) {
+            assert!(far_share(&lags.share) < 0.01);
+        }
+        // 2. No: not yet, at least.
+        let usual = Settings { forget_bias: 1.0, ..SETTINGS };
+        let [_, usual] = before_and_after(usual);
+        assert!(least(&usual.usable) < 0.01);
+        // ANCHOR_END: solutions
+    }
+}

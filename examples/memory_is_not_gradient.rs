@@ -12,7 +12,9 @@ use std::io::{self, Write};
 // ANCHOR: settings
 /// What can be changed.
 pub struct Settings {
+    /// The systems that are compared.
     pub systems: Vec<Kind>,
+    /// H.
     pub hidden: usize,
     /// After how many steps the message is asked for.
     pub steps: Vec<usize>,
@@ -37,11 +39,15 @@ impl Default for Settings {
 
 /// What was found of a system after some steps.
 pub struct Line {
+    /// Its name.
     pub system: String,
+    /// T.
     pub steps: usize,
     /// log₁₀ ‖∂h_T/∂h_0‖.
     pub decades: f64,
+    /// What a linear read-out finds in h_T.
     pub linear: Decoded,
+    /// What the nearest neighbours find.
     pub nearest: Decoded,
 }
 
@@ -124,4 +130,55 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
+}
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+    use longlag_cells::init::Init;
+
+    #[test]
+    fn exercises() {
+        let find = |settings: Settings, name: &str| -> Line {
+            let mut lines = compare(&settings).into_iter();
+            lines
+                .rfind(|line| line.system == name)
+                .expect("a system of this name")
+        };
+
+        // ANCHOR: solutions
+        // 1. Both decoders find in chaos what they have seen before.
+        let few =
+            |noise| Settings { numbers: Some(8), noise, ..Settings::default() };
+        let silent = find(few(0.0), "chaos");
+        assert!(silent.nearest.bit == 1.0 && silent.nearest.number == 1.0);
+        assert!(silent.linear.bit == 1.0 && silent.linear.number > 0.999);
+        let noisy = find(few(1e-12), "chaos");
+        assert!(noisy.nearest.bit < 0.6 && noisy.nearest.number < 0.1);
+        assert!(noisy.linear.bit < 0.6 && noisy.linear.number < 0.1);
+
+        // 2. A weak latch: more gradient, less memory.
+        let latch = |scale, noise| {
+            let systems =
+                vec![Kind::new("latch", Init::Identity { scale }, true)];
+            find(Settings { systems, noise, ..Settings::default() }, "latch")
+        };
+        let (weak, strong) = (latch(1.1, 0.3), latch(2.0, 0.3));
+        assert!(weak.decades > strong.decades + 40.0);
+        assert!(weak.linear.bit < 0.9 && strong.linear.bit == 1.0);
+
+        // 3. An orthogonal matrix with tanh units.
+        let turning = |tanh| {
+            let systems = vec![Kind::new(
+                "orthogonal",
+                Init::Orthogonal { gain: 1.0 },
+                tanh,
+            )];
+            find(Settings { systems, ..Settings::default() }, "orthogonal")
+        };
+        let (bent, straight) = (turning(true), turning(false));
+        assert!(bent.decades < -1.0 && straight.decades.abs() < 1e-9);
+        assert!(bent.linear.number < straight.linear.number - 0.2);
+        // ANCHOR_END: solutions
+    }
 }

@@ -120,29 +120,33 @@ fn the_gradient_is_a_sum() {
         assert!(share[share.len() - 2] < 1e-4 * share[0], "{time}: {share:?}");
         assert!(fact(&format!("rnn_{time}_far_high")) < 0.02);
     }
-    // "The LSTM's begins nearly level and, once the task is learnt, is largest at the far lags."
+    // "The LSTM's falls little at the start and, once the task is learnt, most comes from the far half of the lags."
     assert!(fact("lstm_start_far_low") > 0.2 && fact("lstm_end_far_low") > 0.5);
     assert!(fact("rnn_start_early_high") < 0.02 && fact("lstm_start_early_low") > 0.3);
     // "The trained LSTM listens to the beginning more than to the last step. Its first half has more than the second."
     assert!(fact("lstm_end_reach_low") > 1.0 && fact("lstm_end_early_low") > 0.5);
-    // "The usable signal of neither can be told from zero" at the start, though one sequence shows the mean.
+    // "One sequence shows the mean. The usable signal can't be told from zero in the plain network, and lies above it
+    // at some far lags of the LSTM; nearly all is the same with other targets."
     for cell in ["rnn", "lstm"] {
         assert!(fact(&format!("{cell}_start_far_snr_low")) > 1.0, "{cell}");
-        let (low, high) = (format!("{cell}_start_far_usable_low"), format!("{cell}_start_far_usable_high"));
-        assert!(fact(&low) < 0.0 && 0.0 < fact(&high), "{cell}");
+        assert!(
+            fact(&format!("{cell}_start_far_usable")) < 0.05 * fact(&format!("{cell}_start_far_snr")),
+            "{cell}"
+        );
     }
-    // "The trained LSTM has it at all lags, the plain network never."
-    let steps = number(&report, "config.task.steps");
-    assert_eq!(fact("lstm_end_horizon"), steps);
-    assert!(fact("lstm_midway_far_usable_low") > 0.0 && fact("lstm_end_far_usable_low") > 0.01);
+    assert_eq!(fact("rnn_start_far_usable_lags"), 0.0);
+    assert!(fact("lstm_start_far_usable_lags") > 5.0);
+    // "In the trained LSTM it stands out at the far lags, in the plain network never."
+    let lags = |name: &str| fact(name) / fact("far_lags");
+    assert!(lags("lstm_end_far_usable_lags") > 0.8 && fact("lstm_end_far_usable_low") > 0.005);
     let usable = |name: &str| report.find_series(name).expect("a series").clone();
-    assert!(usable("rnn_end_usable").y().iter().all(|u| *u < 0.01));
-    // "The rescaled gradient of the plain network at the end has no usable signal at its far lags."
-    let (low, _) = usable("rnn_end_usable_rescaled").band().expect("a band");
-    let far = low.len() / 2..low.len() - 1;
-    assert!(low[far.clone()].iter().filter(|low| **low <= 0.0).count() > far.len() / 2, "{low:?}");
-    // "At g = 2 the far lags carry all but nothing less than the whole gradient, and it is noise. At g = 1 their share
-    // depends by powers of ten on the input weights." The ranges are those of an earlier measurement: 99 %, SNR² ≲ 1e-3.
+    assert!(usable("rnn_end_usable").y().iter().all(|u| *u < 0.005));
+    assert!(lags("rnn_end_far_usable_lags") < 0.5);
+    // "The rescaled gradient of the plain network has next to no usable signal at its far lags."
+    assert!(lags("rnn_end_far_rescaled_lags") < 0.5);
+    assert!(usable("rnn_end_usable_rescaled").y().iter().all(|u| *u < 0.005));
+    // "At g = 2 the far lags carry nearly the whole gradient, and it is noise. At g = 1 their share depends by powers of
+    // ten on the input weights." The ranges are those of an earlier measurement: 99 %, SNR² ≲ 1e-3.
     for start in ["gain_2", "gain_2_strong_input"] {
         assert!(fact(&format!("{start}_far_low")) > 0.9 && fact(&format!("{start}_far")) > 0.99, "{start}");
         assert!(fact(&format!("{start}_far_snr")) < 1e-3, "{start}");
@@ -157,8 +161,9 @@ fn the_gradient_is_a_sum() {
         let right = fact(&format!("{training}_right"));
         assert!((right / fact("constant_right") - 1.0).abs() < 0.1, "{training}: {right}");
     }
-    // "It keeps far more of its gradient, but that is not enough either."
+    // "It keeps far more of its gradient. The shares alone would have promised more."
     assert!(fact("rnn_orthogonal_start_far") > 100.0 * fact("rnn_start_far"));
+    assert!(fact("rnn_orthogonal_end_far") > 0.3);
     assert!(2.0 * fact("rnn_orthogonal_solved") < runs);
     // "The first claim in this form fails, the second holds."
     let claims = longlag_experiments::gradient_is_a_sum::GradientIsASum::CLAIMS;

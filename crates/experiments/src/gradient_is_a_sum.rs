@@ -33,7 +33,7 @@ use longlag_probe::{ComposedStep, OnTape, Trajectory};
 use longlag_report::figure::{Axis, Curve, Figure, LineChart};
 use longlag_report::{LookupError, Number, Report, Value};
 use longlag_train::{Checkpoint, Trainer};
-use ndarray::{Array2, ArrayView2, Slice};
+use ndarray::{Array2, ArrayView1, ArrayView2, Slice};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -325,12 +325,6 @@ impl Recorded for GradientIsASum {
         Sum {
             config: config.clone(),
             test: task.batch(config.test, &mut rng.stream("test")),
-            probe: of_length(task, config.probe, rng.stream("probe")),
-            long: of_length(
-                &Adding { steps: config.start_steps, ..*task },
-                config.probe,
-                rng.stream("long"),
-            ),
         }
     }
 }
@@ -341,10 +335,6 @@ pub struct Sum {
     config: Config,
     /// By which it is asked whether the task is solved.
     test: Batch,
-    /// What the gradient is split over.
-    probe: Batch,
-    /// What that of the networks that don't train is split over.
-    long: Batch,
 }
 
 /// Sequences of the task's shortest length T, so that lag k is step T − k.
@@ -424,6 +414,8 @@ pub struct Training<'a> {
     network: Network,
     trainer: Trainer<f32>,
     batches: Rng,
+    /// What its gradient is split over: each run's own, or the noise of one draw would look like a signal in all.
+    probe: Batch,
     measured: Measured,
 }
 
@@ -482,6 +474,12 @@ impl<'a> Training<'a> {
         };
         let adam = AdamConfig { learning_rate, ..AdamConfig::default() };
         let adam = OptimizerConfig::Adam(adam);
+        let task = match part {
+            Part::Train(_) => config.task,
+            Part::Start(_) => {
+                Adding { steps: config.start_steps, ..config.task }
+            }
+        };
         let network = Network::new(cell, 2, config.hidden, 1);
         let start = network.parameters(&initialisation, &rng.stream("weights"));
         let mut training = Training {
@@ -490,6 +488,7 @@ impl<'a> Training<'a> {
             network,
             trainer: Trainer::new(start, adam, config.clip),
             batches: rng.stream("batches"),
+            probe: of_length(&task, config.probe, rng.stream("probe")),
             measured: Measured::default(),
         };
         training.split();
@@ -506,13 +505,12 @@ impl<'a> Training<'a> {
         }
     }
     fn lags(&self) -> Option<Lags> {
-        let batch = match self.part {
-            Part::Train(c) if c.gradient == Gradient::Whole => &self.sum.probe,
-            Part::Train(_) => return None,
-            Part::Start(_) => &self.sum.long,
-        };
+        let unwanted = |c: &Condition| c.gradient != Gradient::Whole;
+        if matches!(self.part, Part::Train(c) if unwanted(c)) {
+            return None;
+        }
         let at = self.trainer.parameters.map(f64::from);
-        Some(split(&self.network, &at, batch))
+        Some(split(&self.network, &at, &self.probe))
     }
 
     /// Asks whether the task is solved.
@@ -783,6 +781,7 @@ impl Sum {
             let name = key_of(baseline.name);
             report.fact(format!("{name}_right"), baseline.success);
         }
+        report.fact("far_lags", config.task.steps - 1 - config.task.steps / 2);
         let runs = config.runs as usize;
         let (trained, starts) =
             outcomes.split_at(config.trainings.len() * runs);
@@ -878,22 +877,32 @@ impl Sum {
             add("reach", &|lags| {
                 lags.input_norm[steps - 1] / lags.input_norm[0]
             });
-            // The loss is that of the last step: T if the signal is usable at all lags.
-            let usable = |of: fn(&Lags) -> &Vec<f64>| {
-                let of = |(run, lag): (usize, usize)| of(splits[run])[lag];
-                // At the last lag the gradient is that of the state 0, which is none.
-                let all = Array2::from_shape_fn((splits.len(), steps - 1), of);
-                if splits.len() < 6 {
-                    return 0;
-                }
-                horizon(all.view()).unwrap_or(steps)
+            // At the last lag the gradient is that of the state 0, which is none.
+            let usable = |of: fn(&Lags) -> &Vec<f64>, from: usize| {
+                let of =
+                    |(run, lag): (usize, usize)| of(splits[run])[from + lag];
+                Array2::from_shape_fn((splits.len(), steps - 1 - from), of)
+            };
+            let lags = |of: fn(&Lags) -> &Vec<f64>| {
+                let far = usable(of, steps / 2);
+                let signal =
+                    |lag: &ArrayView1<'_, f64>| spread(lag.to_vec())[0] > 0.0;
+                far.columns().into_iter().filter(signal).count()
             };
             report
-                .fact(format!("{key}_horizon"), usable(|lags| &lags.usable))
                 .fact(
-                    format!("{key}_rescaled_horizon"),
-                    usable(|lags| &lags.usable_rescaled),
+                    format!("{key}_far_usable_lags"),
+                    lags(|lags| &lags.usable),
+                )
+                .fact(
+                    format!("{key}_far_rescaled_lags"),
+                    lags(|lags| &lags.usable_rescaled),
                 );
+            if splits.len() >= 6 {
+                let all = usable(|lags| &lags.usable, 0);
+                let horizon = horizon(all.view()).unwrap_or(steps);
+                report.fact(format!("{key}_horizon"), horizon);
+            }
         }
     }
 }
@@ -1009,7 +1018,7 @@ fn over_time(
             chart = chart.curve(curve);
         }
     }
-    Ok(chart.columns(3).figure())
+    Ok(chart.columns(2).figure())
 }
 
 fn shares(report: &Report) -> Result<Figure, LookupError> {
@@ -1046,7 +1055,7 @@ fn solved(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "Share of runs that have solved the task, by updates: RNN and LSTM with the whole gradient, the RNN with an \
          orthogonal start, the RNN with constant norm, the LSTM with lags cut.",
-        Axis::linear("Updates"),
+        Axis::linear("Updates").ticks([0.0, 1000.0, 2000.0]),
         Axis::linear("Runs that solved the task").range(0.0, 1.0).percent(),
     );
     let runs = report.find_table("runs")?;
