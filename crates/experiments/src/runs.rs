@@ -3,7 +3,7 @@
 //! The key decision: **what a run is between two units is plain data.** An experiment says how a run starts,
 //! what one unit of it is (an update, a trajectory) and what of it counts in the end ([`Runs`], [`Run`]).
 //! Everything else works on the saved bytes: a run that was killed goes on from them, a replay is compared
-//! with them by their [`Hash`], and the report is computed from the runs' outcomes alone, so that a table can
+//! with them by their [`struct@Hash`], and the report is computed from the runs' outcomes alone, so that a table can
 //! be added to it without running anything again.
 
 use crate::experiment::{Experiment, Progress};
