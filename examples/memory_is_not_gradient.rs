@@ -12,7 +12,9 @@ use std::io::{self, Write};
 // ANCHOR: settings
 /// What can be changed.
 pub struct Settings {
+    /// What is told and asked.
     pub systems: Vec<Kind>,
+    /// How many units each has.
     pub hidden: usize,
     /// After how many steps the message is asked for.
     pub steps: Vec<usize>,
@@ -37,11 +39,15 @@ impl Default for Settings {
 
 /// What was found of a system after some steps.
 pub struct Line {
+    /// Its name.
     pub system: String,
+    /// T.
     pub steps: usize,
     /// log₁₀ ‖∂h_T/∂h_0‖.
     pub decades: f64,
+    /// By the linear read-out.
     pub linear: Decoded,
+    /// By the nearest neighbours.
     pub nearest: Decoded,
 }
 

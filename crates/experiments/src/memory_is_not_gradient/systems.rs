@@ -195,8 +195,7 @@ fn norms(
             decades += Real::ln(largest) * LOG10_E;
         }
         if steps.contains(&t) {
-            let norm = singular_values(std::slice::from_ref(&next))[0];
-            all.push(decades + norm);
+            all.push(decades + singular_values(&[next.clone()])[0]);
         }
         so_far = Some(next);
     }
