@@ -12,9 +12,9 @@ use std::io::{self, Write};
 // ANCHOR: settings
 /// What can be changed.
 pub struct Settings {
-    /// What is told and asked.
+    /// The systems that are compared.
     pub systems: Vec<Kind>,
-    /// How many units each has.
+    /// H.
     pub hidden: usize,
     /// After how many steps the message is asked for.
     pub steps: Vec<usize>,
@@ -45,9 +45,9 @@ pub struct Line {
     pub steps: usize,
     /// log₁₀ ‖∂h_T/∂h_0‖.
     pub decades: f64,
-    /// By the linear read-out.
+    /// What a linear read-out finds in h_T.
     pub linear: Decoded,
-    /// By the nearest neighbours.
+    /// What the nearest neighbours find.
     pub nearest: Decoded,
 }
 
@@ -130,4 +130,55 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
+}
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+    use longlag_cells::init::Init;
+
+    #[test]
+    fn exercises() {
+        let find = |settings: Settings, name: &str| -> Line {
+            let mut lines = compare(&settings).into_iter();
+            lines
+                .rfind(|line| line.system == name)
+                .expect("a system of this name")
+        };
+
+        // ANCHOR: solutions
+        // 1. Both decoders find in chaos what they have seen before.
+        let few = |noise| {
+            let numbers = Some(8);
+            Settings { numbers, noise, ..Settings::default() }
+        };
+        let silent = find(few(0.0), "chaos");
+        assert!(silent.nearest.bit == 1.0 && silent.nearest.number == 1.0);
+        assert!(silent.linear.bit == 1.0 && silent.linear.number > 0.999);
+        let noisy = find(few(1e-6), "chaos");
+        assert!(noisy.nearest.bit < 0.6 && noisy.nearest.number < 0.1);
+        assert!(noisy.linear.bit < 0.6 && noisy.linear.number < 0.1);
+
+        // 2. A weak latch: more gradient, less memory.
+        let latch = |scale| {
+            let weights = Init::Identity { scale };
+            let systems = vec![Kind::new("latch", weights, true)];
+            let noise = 0.3;
+            find(Settings { systems, noise, ..Settings::default() }, "latch")
+        };
+        let (weak, strong) = (latch(1.1), latch(2.0));
+        assert!(weak.decades > strong.decades + 40.0);
+        assert!(weak.linear.bit < 0.6 && strong.linear.bit == 1.0);
+
+        // 3. An orthogonal matrix with tanh units.
+        let turning = |tanh| {
+            let weights = Init::Orthogonal { gain: 1.0 };
+            let systems = vec![Kind::new("orthogonal", weights, tanh)];
+            find(Settings { systems, ..Settings::default() }, "orthogonal")
+        };
+        let (bent, straight) = (turning(true), turning(false));
+        assert!(bent.decades > -4.0 && straight.decades.abs() < 1e-9);
+        assert!(bent.linear.bit < 0.6 && straight.linear.bit > 0.95);
+        // ANCHOR_END: solutions
+    }
 }

@@ -1,5 +1,6 @@
 //! What chapters and README say in words or show beside numbers, held against the reports.
 
+use longlag_experiments::Experiment;
 use longlag_experiments::protocol::Verdict;
 use longlag_numerics::Real;
 use longlag_report::figure::Css;
@@ -72,8 +73,8 @@ fn the_first_race() {
         for (i, update) in rnn.x().into_iter().enumerate() {
             let [plain, lstm, gru] = [&rnn, &lstm, &gru].map(|curve| curve.y()[i]);
             match prefix {
-                "" if update <= 200.0 => {
-                    assert!((plain - lstm).abs().max((plain - gru).abs()) < 0.04, "{update}")
+                "" if update <= 400.0 => {
+                    assert!((plain - lstm).abs().max((plain - gru).abs()) < 0.1, "{update}")
                 }
                 "" if update >= 900.0 => assert!(plain < lstm.min(gru), "{update}"),
                 "permuted_" if update > 0.0 && update <= 0.4 * updates => {
@@ -107,6 +108,211 @@ fn the_first_race() {
         let size = fact(&format!("{cell}_parameters"));
         assert!((size / number(&report, "config.parameters") - 1.0).abs() <= 0.02, "{cell}: {size}");
     }
+}
+
+#[test]
+fn the_gradient_is_a_sum() {
+    let report = report("gradient-is-a-sum");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    // "The plain network's share falls by many powers of ten, at all times."
+    for time in ["start", "midway", "end"] {
+        let share = report.find_series(&format!("rnn_{time}_share")).expect("a series").y();
+        assert!(share[share.len() - 2] < 1e-4 * share[0], "{time}: {share:?}");
+        assert!(fact(&format!("rnn_{time}_far_high")) < 0.02);
+    }
+    // "The LSTM's falls little at the start and, once the task is learnt, most comes from the far half of the lags."
+    assert!(fact("lstm_start_far_low") > 0.2 && fact("lstm_end_far_low") > 0.5);
+    assert!(fact("rnn_start_early_high") < 0.02 && fact("lstm_start_early_low") > 0.3);
+    // "The trained LSTM listens to the beginning more than to the last step. Its first half has more than the second."
+    assert!(fact("lstm_end_reach_low") > 1.0 && fact("lstm_end_early_low") > 0.5);
+    // "One sequence shows the mean. The usable signal can't be told from zero in the plain network, and lies above it
+    // at some far lags of the LSTM; nearly all is the same with other targets."
+    for cell in ["rnn", "lstm"] {
+        assert!(fact(&format!("{cell}_start_far_snr_low")) > 1.0, "{cell}");
+        assert!(
+            fact(&format!("{cell}_start_far_usable")) < 0.05 * fact(&format!("{cell}_start_far_snr")),
+            "{cell}"
+        );
+    }
+    assert_eq!(fact("rnn_start_far_usable_lags"), 0.0);
+    assert!(fact("lstm_start_far_usable_lags") > 5.0);
+    // "In the trained LSTM it stands out at the far lags, in the plain network never."
+    let lags = |name: &str| fact(name) / fact("far_lags");
+    assert!(lags("lstm_end_far_usable_lags") > 0.8 && fact("lstm_end_far_usable_low") > 0.005);
+    let usable = |name: &str| report.find_series(name).expect("a series").clone();
+    assert!(usable("rnn_end_usable").y().iter().all(|u| *u < 0.005));
+    assert!(lags("rnn_end_far_usable_lags") < 0.5);
+    // "The rescaled gradient of the plain network has next to no usable signal at its far lags."
+    assert!(lags("rnn_end_far_rescaled_lags") < 0.5);
+    assert!(usable("rnn_end_usable_rescaled").y().iter().all(|u| *u < 0.005));
+    // "At g = 2 the far lags carry nearly the whole gradient, and it is noise. At g = 1 their share depends by powers of
+    // ten on the input weights." The ranges are those of an earlier measurement: 99 %, SNR² ≲ 1e-3.
+    for start in ["gain_2", "gain_2_strong_input"] {
+        assert!(fact(&format!("{start}_far_low")) > 0.9 && fact(&format!("{start}_far")) > 0.99, "{start}");
+        assert!(fact(&format!("{start}_far_snr")) < 1e-3, "{start}");
+    }
+    assert!(fact("gain_1_far") > 30.0 * fact("gain_1_strong_input_far"));
+    assert!(fact("gain_1_far_snr_high") > 1.0);
+    // "Solves it in every run; without far lags, in none. No better than with its own gradient."
+    let runs = number(&report, "config.runs");
+    assert_eq!([fact("lstm_solved"), fact("lstm_cut_solved")], [runs, 0.0]);
+    assert_eq!([fact("rnn_solved"), fact("rnn_constant_norm_solved")], [0.0, 0.0]);
+    for training in ["lstm_cut", "rnn", "rnn_constant_norm"] {
+        let right = fact(&format!("{training}_right"));
+        assert!((right / fact("constant_right") - 1.0).abs() < 0.1, "{training}: {right}");
+    }
+    // "It keeps far more of its gradient. The shares alone would have promised more."
+    assert!(fact("rnn_orthogonal_start_far") > 100.0 * fact("rnn_start_far"));
+    assert!(fact("rnn_orthogonal_end_far") > 0.3);
+    assert!(2.0 * fact("rnn_orthogonal_solved") < runs);
+    // "The first claim in this form fails, the second holds."
+    let claims = longlag_experiments::gradient_is_a_sum::GradientIsASum::CLAIMS;
+    let verdicts = claims.iter().map(|claim| claim.judge(&report).expect("a finding").verdict);
+    assert_eq!(verdicts.collect::<Vec<_>>(), [Verdict::Fails, Verdict::Holds]);
+}
+
+#[test]
+fn the_law_of_the_product() {
+    let report = report("law-of-the-product");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let at = |key: &str, h: i32| fact(&format!("{key}_noise_0_5_h{h}"));
+    let low = |key: &str, h: i32| fact(&format!("{key}_noise_0_5_h{h}_low"));
+    let high = |key: &str, h: i32| fact(&format!("{key}_noise_0_5_h{h}_high"));
+    // "Everything stays below its bounds, and far below": at every gain, medians at H = 32, by ten decades and more.
+    for activation in ["tanh", "logistic", "relu"] {
+        let curve = |name: String| report.find_series(&name).expect("a series").y();
+        let rates = curve(format!("sweep_{activation}_h32"));
+        let singular = curve(format!("bound_singular_{activation}"));
+        let row_sums = curve(format!("bound_row_sum_{activation}"));
+        for ((rate, singular), row_sum) in rates.iter().zip(singular).zip(row_sums) {
+            assert!(rate + 10.0 < singular && singular < row_sum, "{activation}: {rate}, {singular}");
+        }
+    }
+    // "Where the gradient vanishes, the singular value would allow it to grow by more than twenty. From a gain of one
+    // to a gain of eight, the bound rises by ninety decades, the gradient follows by less than half of that."
+    let gains = report.find_series("bound_singular_tanh").expect("a series");
+    let bound =
+        |gain: f64| gains.y()[gains.x().iter().position(|g| *g == gain).expect("a gain of the sweep")];
+    assert!(bound(1.0) > 20.0 && (bound(8.0) - bound(1.0) - 90.0).abs() < 1.0);
+    for h in [32, 128] {
+        assert!(high("tanh_gaussian_1", h) < -3.0);
+        assert!(at("tanh_gaussian_8", h) - at("tanh_gaussian_1", h) < 45.0);
+        assert!(at("tanh_gaussian_8", h) > 10.0);
+        // "The logistic function never gets as far as to keep a gradient." And it vanishes at a singular value above 4.
+        assert!(high("logistic_gaussian_4", h) < -5.0 && at("logistic_gaussian_8", h) < -1.0);
+        assert!(fact(&format!("singular_of_4_h{h}_low")) > 7.0);
+        // "None of them grows."
+        assert!(high("tanh_radius_1_5", h) < 0.0 && high("logistic_radius_4", h) < -5.0);
+    }
+    assert_eq!(fact("nilpotent_without_bias"), 0.0);
+    assert_eq!(fact("nilpotent_radius"), 0.0);
+    assert!(fact("nilpotent_rate") > 29.0 && fact("nilpotent_beside") < -10.0);
+    // "The largest falls … where its exponent says …, and the smallest …. At two and a half the largest grows."
+    for gain in ["gaussian_1", "gaussian_2_5"] {
+        let (rate, limit) = (fact(&format!("singular_rate_{gain}")), fact(&format!("exponent_{gain}")));
+        assert!((rate - limit).abs() < 2.5, "{gain}: {rate} against {limit}");
+        assert!(fact(&format!("exponent_error_{gain}")) <= 0.01);
+    }
+    assert!(fact("exponent_gaussian_2_5_low") > 0.0 && fact("exponent_gaussian_1_high") < 0.0);
+    // "While most of the others still vanish."
+    let exponents = report.find_series("exponents_gaussian_2_5").expect("a series").y();
+    assert!(exponents.iter().filter(|e| **e < 0.0).count() > exponents.len() / 2);
+    // "With nothing to read, the rate of the orthogonal start is only …, and with the strong noise as bad as the
+    // Gaussian start. The identity fares no better. An orthogonal tanh network cannot gain." With ReLU, the strength of
+    // the noise hardly matters.
+    assert!(fact("tanh_orthogonal_noise_0_h32_low") > -1.0);
+    for h in [32, 128] {
+        assert!((at("tanh_orthogonal", h) - at("tanh_gaussian_1", h)).abs() < 1.0);
+        assert!(high("tanh_identity", h) < low("tanh_orthogonal", h));
+        for noise in ["0", "0_1", "0_5"] {
+            assert!(fact(&format!("tanh_orthogonal_noise_{noise}_h{h}_high")) <= 0.0);
+        }
+        for start in ["gaussian_1", "orthogonal", "identity"] {
+            let weak = fact(&format!("relu_{start}_noise_0_1_h{h}"));
+            assert!((weak - at(&format!("relu_{start}"), h)).abs() < 1.0, "{start}");
+        }
+    }
+    // "At a gain of one the rectifier loses more than tanh. At root two the interval reaches to both sides beyond the margin."
+    for h in [32, 128] {
+        assert!(high("relu_gaussian_1", h) < low("tanh_gaussian_1", h));
+        assert!(low("relu_he", h) < -1.0 && high("relu_he", h) > 1.0 && at("relu_he", h).abs() < 2.0);
+    }
+    // "At the small gains the total loses fewer decades than the direct path. At a gain of eight the total grows. From
+    // zero to one it saves more than ten decades. With a bias of three and a gain of one it comes near to keeping it."
+    let lstm = |key: &str| fact(&format!("lstm_bias_{key}"));
+    for key in ["0_gain_0_577", "1_gain_0_577", "1_gain_1"] {
+        assert!(
+            lstm(&format!("{key}_noise_0_5_total_low")) > lstm(&format!("{key}_noise_0_5_direct_high")),
+            "{key}"
+        );
+        assert!(lstm(&format!("{key}_noise_0_5_total_high")) < -1.0, "{key}");
+    }
+    assert!(lstm("1_gain_8_noise_0_5_total_low") > 1.0 && lstm("3_gain_8_noise_0_5_total_low") > 1.0);
+    assert!(lstm("1_gain_0_577_noise_0_5_total") - lstm("0_gain_0_577_noise_0_5_total") > 10.0);
+    assert!(lstm("3_gain_1_noise_0_5_total").abs() < 1.0);
+    // "The plain network loses more at a gain of one, and explodes by more at a gain of eight."
+    assert!(high("tanh_gaussian_1", 32) < lstm("1_gain_1_noise_0_5_total_low"));
+    assert!(low("tanh_gaussian_8", 32) > lstm("1_gain_8_noise_0_5_total_high"));
+    // Verdicts, as the chapter says them.
+    let experiment = longlag_experiments::find("law-of-the-product").expect("an experiment");
+    let verdicts: Vec<String> = experiment
+        .claims
+        .iter()
+        .map(|claim| format!("{} {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    assert_eq!(verdicts, ["A16 holds", "B3 fails", "B13a unsettled", "B13b holds", "B13c fails"]);
+    // "The two agree wherever both have numbers. The narrow ones turn zero, long after it became useless."
+    assert!(fact("apart_h128_high") < 1e-3 && fact("f32_dead_at_h128_low") > 300.0);
+    assert!(fact("f64_last_h128_high") < -50.0);
+}
+
+/// Figures that were measured once by another program, with the same settings (H = 32, one trajectory of 100 steps
+/// after 50, noise of 0.5 on each pre-activation) and other random numbers: median of 20 seeds, and their range. A
+/// median of ours is to lie in the range, where there is one, or near theirs: within 1.5 decades, or within the
+/// width of its own interval.
+#[test]
+fn the_law_of_the_product_agrees_with_an_earlier_measurement() {
+    let report = report("law-of-the-product");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let plain = |key: &str| fact(&format!("single_{key}"));
+    let lstm = |key: &str, path: &str| fact(&format!("lstm_bias_{key}_{path}"));
+    for (key, theirs, range) in [
+        ("tanh_gaussian_1_5_noise_0_5", -2.0, Some((-6.4, -0.4))),
+        ("tanh_gaussian_2_5_noise_0_5", 6.3, Some((-11.5, 9.5))),
+        ("tanh_gaussian_4_noise_0_5", 12.9, None),
+        ("tanh_gaussian_8_noise_0_5", 21.5, None),
+        ("tanh_orthogonal_noise_0", -0.24, None),
+        ("tanh_orthogonal_noise_0_1", -2.5, None),
+        ("tanh_orthogonal_noise_0_5", -11.6, None),
+        ("logistic_gaussian_4_noise_0_5", -20.1, Some((-28.6, -5.5))),
+    ] {
+        let ours = plain(&format!("{key}_h32"));
+        let width = plain(&format!("{key}_h32_high")) - plain(&format!("{key}_h32_low"));
+        let near = width.max(1.5);
+        let (low, high) = range.unwrap_or((theirs - near, theirs + near));
+        assert!((low..=high).contains(&ours), "{key}: {ours} against {theirs}");
+    }
+    for (key, total, direct) in [
+        ("0_gain_0_577_noise_0_5", -22.4, Some(-29.2)),
+        ("1_gain_0_577_noise_0_5", -8.6, Some(-13.2)),
+        ("1_gain_1_noise_0_5", -5.8, Some(-13.4)),
+        ("1_gain_1_noise_0_1", -3.3, None),
+        ("1_gain_1_noise_2", -13.7, None),
+        ("1_gain_2_5_noise_0_5", -0.8, None),
+        ("1_gain_4_noise_0_5", 1.5, None),
+        ("3_gain_1_noise_0_5", -0.2, Some(-1.3)),
+        ("3_gain_8_noise_0_5", 4.4, Some(-0.9)),
+    ] {
+        let ours = lstm(key, "total");
+        assert!((ours - total).abs() <= 1.5, "{key}, total: {ours} against {total}");
+        if let Some(direct) = direct {
+            let ours = lstm(key, "direct");
+            assert!((ours - direct).abs() <= 1.5, "{key}, direct: {ours} against {direct}");
+        }
+    }
+    // Wide ranges.
+    let (total, direct) = (lstm("1_gain_8_noise_0_5", "total"), lstm("1_gain_8_noise_0_5", "direct"));
+    assert!((0.2..=12.2).contains(&total) && (-14.0..=0.0).contains(&direct), "{total}, {direct}");
 }
 
 #[test]

@@ -19,9 +19,17 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "runs": 1, "parameters": 600, "updates": 4, "measure_every": 2, "batch": 7,
                  "probe_images": 5, "regression_updates": 3 }"#
         }
+        "law-of-the-product" => {
+            r#"{ "seeds": 1, "widths": [5], "gains": [0.5, 1, 2.5, 4], "noises": [0, 0.5], "trajectories": 3,
+                 "burn_in": 5, "steps": 10, "exponent_steps": 20, "lags": 20 }"#
+        }
         "memory-is-not-gradient" => {
             r#"{ "seeds": 1, "hidden": [5, 3], "steps": [1, 4, 9], "noise": [0.1, 0.0], "known": 20, "tested": 9,
                  "probes": 2 }"#
+        }
+        "gradient-is-a-sum" => {
+            r#"{ "runs": 1, "hidden": 3, "updates": 2, "midway": 1, "measure_every": 2, "batch": 2, "test": 3,
+                 "probe": 3, "start_steps": 20 }"#
         }
         name => panic!("write a shortened config of {name}"),
     }

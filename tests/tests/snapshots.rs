@@ -41,6 +41,8 @@ macro_rules! experiments {
 experiments! {
     trust_the_gradient: "trust-the-gradient",
     first_race: "first-race",
+    gradient_is_a_sum: "gradient-is-a-sum",
+    law_of_the_product: "law-of-the-product",
     memory_is_not_gradient: "memory-is-not-gradient",
 }
 

@@ -351,7 +351,6 @@ impl Run for Training<'_> {
                 }
             },
         );
-        // ANCHOR_END: training
         if result.is_err() {
             measured.accuracy.push(f64::NAN);
             measured.loss = f64::NAN;
@@ -362,6 +361,7 @@ impl Run for Training<'_> {
             ControlFlow::Continue(())
         }
     }
+    // ANCHOR_END: training
     fn save(&self) -> Self::Saved {
         (self.trainer.checkpoint(), self.measured.clone())
     }

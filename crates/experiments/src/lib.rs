@@ -6,12 +6,15 @@
 //!
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
-//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags. One module for each experiment.
+//! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - One module for each experiment.
 
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod gradient_is_a_sum;
+pub mod law_of_the_product;
 pub mod memory_is_not_gradient;
 pub mod protocol;
 pub mod runs;
@@ -26,9 +29,11 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 3] = [
+    static ALL: [Entry; 5] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
+        Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
+        Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
         Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
     ];
     &ALL

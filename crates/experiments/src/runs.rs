@@ -8,11 +8,12 @@
 
 use crate::experiment::{Experiment, Progress};
 use longlag_report::Report;
+use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// An experiment whose runs are too long for a test: they are recorded once and replayed in part.
 pub trait Recorded: Experiment {
@@ -22,6 +23,7 @@ pub trait Recorded: Experiment {
     fn runs(config: &Self::Config) -> Self::Runs;
 }
 
+// ANCHOR: recorded
 /// The runs of an experiment, and what they share.
 pub trait Runs: Sync {
     /// One of them.
@@ -48,7 +50,8 @@ pub trait Run {
     type Outcome;
     /// Does a unit; breaks if it was the last.
     fn advance(&mut self) -> ControlFlow<()>;
-    /// Where the run is. Its bits are the same on every machine: a NaN is `f64::NAN` or `f32::NAN`.
+    /// Where the run is. Its bits are the same on every machine: a NaN is
+    /// `f64::NAN` or `f32::NAN`.
     fn save(&self) -> Self::Saved;
     /// Goes on from there.
     ///
@@ -58,6 +61,7 @@ pub trait Run {
     /// What came out, at the end.
     fn outcome(&self) -> Self::Outcome;
 }
+// ANCHOR_END: recorded
 
 /// What tells two saved states or outcomes apart: 64-bit FNV-1a over their bytes (Fowler, Noll and Vo). No
 /// change of a single bit leaves it as it was.
@@ -231,35 +235,6 @@ impl<R: Runs> AnyRuns for R {
     }
 }
 
-/// Calls `work` with each number below `count`, on as many threads as rayon's current pool has, in order as
-/// threads become free. Each call is in a pool of one thread: a run doesn't wait for threads that are busy
-/// with others.
-///
-/// # Panics
-/// If the threads can't be started, or `work` panics.
-pub fn each(count: usize, work: impl Fn(usize) + Sync) {
-    let threads = rayon::current_num_threads().min(count);
-    let next = AtomicUsize::new(0);
-    let worker = || {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let pool = pool.expect("a thread can be started");
-        pool.install(|| {
-            loop {
-                let run = next.fetch_add(1, Relaxed);
-                if run >= count {
-                    break;
-                }
-                work(run);
-            }
-        });
-    };
-    std::thread::scope(|scope| {
-        (0..threads).for_each(|_| {
-            scope.spawn(worker);
-        });
-    });
-}
-
 /// How far all runs are together, for a [`Progress`]. Runs may end early: what they leave out counts as
 /// done.
 pub struct Together<'a> {
@@ -297,21 +272,15 @@ pub fn run_all<E: Recorded>(
     let runs = E::runs(config);
     let runs: &dyn AnyRuns = &runs;
     let together = Together::new(runs, progress);
-    let outcomes: Vec<std::sync::OnceLock<Vec<u8>>> =
-        runs.names().iter().map(|_| Default::default()).collect();
-    each(outcomes.len(), |run| {
+    let outcomes = (0..runs.names().len()).into_par_iter().map(|run| {
         let units = runs.units(run);
         let mut watch = |moment: &Moment<'_>| {
             together.at(moment, moment.unit - 1, units);
             ControlFlow::Continue(())
         };
         let outcome = runs.go(run, None, &mut watch);
-        let outcome = outcome.ok().flatten().expect("nothing stops the run");
-        outcomes[run].set(outcome).expect("each run is done once");
+        outcome.ok().flatten().expect("nothing stops the run")
     });
-    let outcomes: Vec<Vec<u8>> = outcomes
-        .into_iter()
-        .map(|outcome| outcome.into_inner().expect("each run is done"))
-        .collect();
+    let outcomes: Vec<Vec<u8>> = outcomes.collect();
     runs.report(&outcomes).expect("these are the runs' own outcomes")
 }

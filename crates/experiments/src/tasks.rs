@@ -64,8 +64,8 @@ pub trait Task: fmt::Debug + Send + Sync {
     }
 }
 
-/// Which task; in a config `{ "adding": { "steps": 100 } }`. What is left out has its default: the task of 1997 at
-/// T = 100, where there is one.
+/// Which task; in a config `{ "adding": { "steps": 100 } }`. What is left out has its default: the task of 1997
+/// at T = 100, where there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TaskConfig {
@@ -391,7 +391,7 @@ mod tests {
         }
     }
 
-    /// A race needs to know nothing of the task but its config: here a network learns a few sequences by heart.
+    /// A race needs to know nothing of the task but its config. Here a network learns some sequences by heart.
     #[test]
     fn any_task_can_be_trained() {
         let optimizer = r#"{ "adam": { "learning_rate": 0.03 } }"#;

@@ -517,7 +517,7 @@ fn the_ledger_adjusts_over_all_that_have_a_p() {
     let same = claim(Primary { predicts: same, ..PRIMARY });
     let plain = claim(PRIMARY);
     // Ten seeds of the same sign, and of the two conditions the worse p.
-    let (sure, weak) = (report(&[(10, 2.0)]), report(&[(20, 2.0), (6, 2.0)]));
+    let (sure, weak) = (report(&[(10, 2.0)]), report(&[(6, 2.0), (20, 2.0)]));
     let lines = ledger([
         (&plain, &weak),
         (&identity, &sure),

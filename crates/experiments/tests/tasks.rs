@@ -438,9 +438,9 @@ fn a_sequence_is_right_if_all_its_answers_are() {
     let batch = Copying { steps: 3 }.batch(5, &mut Rng::new(1));
     let mut outputs = batch.target.clone();
     assert_eq!(batch.right(outputs.view()), [true; 5]);
-    // The third sequence's answer after its last step.
-    outputs.row_mut(22 * 5 + 2).fill(0.0);
-    assert_eq!(batch.right(outputs.view()), [true, true, false, true, true]);
+    // The fourth sequence's answer after its last step.
+    outputs.row_mut(22 * 5 + 3).fill(0.0);
+    assert_eq!(batch.right(outputs.view()), [true, true, true, false, true]);
 }
 
 #[test]

@@ -46,10 +46,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     List(ListArgs),
     Run(RunArgs),
-    Book(BookArgs),
-    Bench(BenchArgs),
     Record(RecordArgs),
     Verify(VerifyArgs),
+    Book(BookArgs),
+    Bench(BenchArgs),
 }
 
 /// Show the experiments, their questions and their figures

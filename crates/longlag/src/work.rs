@@ -3,11 +3,12 @@
 
 use crate::checkpoint::{Checkpoint, Owner, replace};
 use crate::failure::{Failure, complain};
-use longlag_experiments::runs::{Hash, Together, each};
+use longlag_experiments::runs::{Hash, Together};
 use longlag_experiments::{PreparedRuns, Progress};
+use rayon::current_num_threads;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, Once};
 use std::time::{Duration, Instant};
 use std::{fs, mem};
@@ -119,6 +120,35 @@ impl Unfinished {
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// Calls `work` with each number below `count`, on as many threads as rayon's current pool has, in order as
+/// threads become free. Each call is in a pool of one thread: a run doesn't wait for threads that are busy
+/// with others.
+///
+/// # Panics
+/// If the threads can't be started, or `work` panics.
+pub(crate) fn each(count: usize, work: impl Fn(usize) + Sync) {
+    let threads = current_num_threads().min(count);
+    let next = AtomicUsize::new(0);
+    let worker = || {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        let pool = pool.expect("a thread can be started");
+        pool.install(|| {
+            loop {
+                let run = next.fetch_add(1, Relaxed);
+                if run >= count {
+                    break;
+                }
+                work(run);
+            }
+        });
+    };
+    std::thread::scope(|scope| {
+        (0..threads).for_each(|_| {
+            scope.spawn(worker);
+        });
+    });
 }
 
 /// A config as a text that is the same for the same config.

@@ -484,10 +484,12 @@ fn no_command_shows_the_help() {
     Usage: longlag <COMMAND>
 
     Commands:
-      list   Show the experiments, their questions and their figures
-      run    Run experiments and print what they found
-      book   Build the book, and open or serve it
-      bench  Measure how fast a layer is on this machine
+      list    Show the experiments, their questions and their figures
+      run     Run experiments and print what they found
+      record  Run an experiment of long training once, and keep what came out in tests/records
+      verify  Compute recorded experiments again, in part or in full, and compare every bit
+      book    Build the book, and open or serve it
+      bench   Measure how fast a layer is on this machine
 
     Options:
       -h, --help
@@ -503,7 +505,8 @@ fn no_command_shows_the_help() {
       longlag run --help               all that a command can do, with examples
 
     Exit code:
-      0 done, 1 the work failed, 2 the command or a file that it names is wrong
+      0 done, 1 the work failed, 2 the command or a file that it names is wrong,
+      130 stopped by Ctrl-C; the same command goes on from there
 
     Environment:
       LONGLAG_ISA=portable|avx2|avx512|neon
@@ -537,7 +540,47 @@ fn no_command_shows_the_help() {
 
     With --out, the folder DIR/NAME of each experiment holds report.json (configuration and everything
     found), tables/*.csv, series/*.csv (the curves), and figures/*.svg. It appears when all of it is
-    written, in place of an earlier one.
+    written, in place of an earlier one. Long work that is stopped by Ctrl-C or killed goes on where it was
+    when the same command is given again: to the same bits. Until then DIR/NAME.unfinished keeps it.
+    ");
+    assert_snapshot!(place.good("record --help"), @r"
+    Run an experiment of long training once, and keep what came out in tests/records
+
+    Usage: longlag record [OPTIONS] <NAME>
+
+    Arguments:
+      <NAME>  The experiment
+
+    Options:
+          --threads <N>  How many threads to compute with; by default one for each core. The results are the same
+      -h, --help         Print help
+
+    Examples:
+      longlag record first-race
+
+    Stopped by Ctrl-C or killed, it goes on where it was when the same command is given again: to the same
+    bits. A record belongs to the source folder of longlag that the current folder is in.
+    ");
+    assert_snapshot!(place.good("verify --help"), @r"
+    Compute recorded experiments again, in part or in full, and compare every bit
+
+    Usage: longlag verify [OPTIONS] [NAME]...
+
+    Arguments:
+      [NAME]...  The experiments; by default all that are recorded
+
+    Options:
+          --full         Every run from its start to its end
+          --segment <K>  This segment only
+          --threads <N>  How many threads to compute with; by default one for each core. The results are the same
+      -h, --help         Print help
+
+    Examples:
+      longlag verify                        the starts and some ends of all recorded runs
+      longlag verify first-race --full      all of one
+      longlag verify first-race --segment 7
+
+    Segments are numbered: first the starts of all runs, then the ends that a record can replay.
     ");
     assert_snapshot!(place.good("list --help"), @r"
     Show the experiments, their questions and their figures

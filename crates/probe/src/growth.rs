@@ -1,22 +1,23 @@
 //! Growth rates and Lyapunov exponents: how fast tangents grow along trajectories.
 //!
-//! For the tangent v_t = J_t·v_{t−1}, J_t = ∂s_t/∂s_{t−1}, the *growth rate* of one trajectory over L steps is
-//! (100 / L)·log₁₀(‖v_L‖ / ‖v_0‖): decades per 100 steps. By it a gradient vanishes or explodes on the way from
-//! one end of the sequence to the other. It differs from trajectory to trajectory, so there are many, and two
-//! numbers for them all: the median, and the logarithm of the root of the mean square, which rare trajectories
-//! may carry alone and which lies decades above the median where they do.
+//! For the tangent v_t = J_t·v_{t−1}, J_t = ∂s_t/∂s_{t−1}, the *growth rate* of one trajectory over L steps
+//! is (100 / L)·log₁₀(‖v_L‖ / ‖v_0‖): decades per 100 steps. By it a gradient vanishes or explodes on the way
+//! from one end of the sequence to the other. It differs from trajectory to trajectory, so there are many,
+//! and two numbers for them all: the median, and the logarithm of the root of the mean square, which rare
+//! trajectories may carry alone and which lies decades above the median where they do.
 //!
-//! The *Lyapunov exponents* λ_1 ≥ λ_2 ≥ … are the rates in the limit of infinitely many steps: nats per step. They are
-//! found by QR factorisations along one trajectory, J_t·Q_{t−1} = Q_t·R_t, as the means of ln |R_t|'s diagonal.
-//! Multiply by [`DECADES_PER_100_STEPS`] to compare both.
+//! The *Lyapunov exponents* λ_1 ≥ λ_2 ≥ … are the rates in the limit of infinitely many steps: nats per step.
+//! They are found by QR factorisations along one trajectory, J_t·Q_{t−1} = Q_t·R_t, as the means of ln
+//! |R_t|'s diagonal. Multiply by [`DECADES_PER_100_STEPS`] to compare both.
 //!
-//! Sources: Benettin, Galgani, Giorgilli and Strelcyn, "Lyapunov characteristic exponents for smooth dynamical
-//! systems", Meccanica 15, 1980; on recurrent networks: Pascanu, Mikolov and Bengio, "On the difficulty of
-//! training recurrent neural networks", 2013, for the bounds; Vogt et al., "On Lyapunov exponents for RNNs", 2022,
-//! and Engelken, Wolf and Abbott, "Lyapunov spectra of chaotic recurrent neural networks", 2023, for the spectra.
+//! Sources: Benettin, Galgani, Giorgilli and Strelcyn, "Lyapunov characteristic exponents for smooth
+//! dynamical systems", Meccanica 15, 1980; on recurrent networks: Pascanu, Mikolov and Bengio, "On the
+//! difficulty of training recurrent neural networks", 2013, for the bounds; Vogt et al., "On Lyapunov
+//! exponents for RNNs", 2022, and Engelken, Wolf and Abbott, "Lyapunov spectra of chaotic recurrent neural
+//! networks", 2023, for the spectra.
 
 use crate::qr::qr;
-use crate::scaled::{ZERO, log10, log10_norm, normalise};
+use crate::scaled::{log10, log10_norm, normalise};
 use crate::statistics::median;
 use crate::step::{RecurrentStep, jacobian};
 use longlag_numerics::Real;
@@ -55,8 +56,8 @@ impl GrowthProbe {
     /// Measures along B trajectories that begin at `start` (B, S); have 200 or more.
     ///
     /// `input` is asked for x_t (B, I) at t = 1, 2, … in turn. Each tangent begins as a unit vector, all
-    /// directions equally likely, drawn from `rng`. Tangents are scaled by powers of two on the way, so nothing
-    /// overflows or underflows.
+    /// directions equally likely, drawn from `rng`. Tangents are scaled by powers of two on the way, so
+    /// nothing overflows or underflows.
     ///
     /// Panics if there are no steps, no trajectories, or the part isn't within the state.
     #[track_caller]
@@ -87,8 +88,8 @@ impl GrowthProbe {
             let x = input(t);
             tangents = step.jvp(x.view(), state.view(), tangents.view()).as_standard_layout().into_owned();
             for (mut v, exponent) in tangents.rows_mut().into_iter().zip(&mut exponents) {
-                let out = normalise(v.as_slice_mut().expect("rows lie densely"));
-                *exponent = if out == ZERO { ZERO } else { *exponent + out };
+                // A tangent that is 0 stays it, whatever the exponent.
+                *exponent += normalise(v.as_slice_mut().expect("rows lie densely")).unwrap_or(0);
             }
             state = step.step(x.view(), state.view());
         }

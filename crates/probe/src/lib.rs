@@ -1,8 +1,9 @@
 //! Gradient-flow instruments, for anyone's cell.
 //!
 //! The key decision: **an instrument sees a step and its derivatives, never a cell.** [`RecurrentStep`] is
-//! s_t = f(x_t, s_{t−1}) with its vector-Jacobian product; whoever writes one by hand (15 lines) or on the tape
-//! ([`ComposedStep`], fewer) has every instrument. All are in `f64`, all results are the same bits everywhere.
+//! s_t = f(x_t, s_{t−1}) with its vector-Jacobian product; whoever writes one by hand (15 lines) or on the
+//! tape ([`ComposedStep`], fewer) has every instrument. All are in `f64`, all results are the same bits
+//! everywhere.
 //!
 //! | question | instrument | unit |
 //! |---|---|---|

@@ -1,17 +1,17 @@
 //! The direct and the total path of ∂c_T/∂c_k.
 //!
-//! An LSTM's cell state reaches a later one directly, c_t = f_t ∘ c_{t−1} + …, and by detours through h: c_t makes
-//! h_t, and that the gates of the next step, z = U·h + …. Write the tangent recursion with ε at every detour,
-//! dz = ε·U·dh:
+//! An LSTM's cell state reaches a later one directly, c_t = f_t ∘ c_{t−1} + …, and by detours through h: c_t
+//! makes h_t, and that the gates of the next step, z = U·h + …. Write the tangent recursion with ε at every
+//! detour, dz = ε·U·dh:
 //!
 //!   ds_t = J_t·E·ds_{t−1}, E = 1 on the columns of c and ε on those of h.
 //!
-//! At ε = 0 it is diag(Π f) exactly (with peepholes, the gates' dependence on c is in it too), at ε = 1 the total
-//! derivative. In between it is a polynomial in ε; its coefficient j is the sum over all paths that take U j
-//! times, and the sum of those up to d is the part with at most d such detours. (Two steps in h in a row count
-//! as two.)
+//! At ε = 0 it is diag(Π f) exactly (with peepholes, the gates' dependence on c is in it too), at ε = 1 the
+//! total derivative. In between it is a polynomial in ε; its coefficient j is the sum over all paths that
+//! take U j times, and the sum of those up to d is the part with at most d such detours. (Two steps in h in a
+//! row count as two.)
 //!
-//! One functional for all of them: ‖J_cc‖_F / √H, the root mean square of the growth of a random direction of c.
+//! One functional for all of them: ‖J_cc‖_F / √H, the root mean square of the growth of a random direction.
 
 use crate::scaled::{ZERO, log10, log10_norm, normalise, pow2, times_pow2};
 use longlag_numerics::product::product;
@@ -49,15 +49,15 @@ impl Scaled {
             product(a.slice_axis(Axis(1), rows), b.view(), entries.view_mut(), true);
         }
         let out = normalise(entries.as_slice_mut().expect("a new array lies densely"));
-        Scaled { entries, exponent: if out == ZERO { ZERO } else { top + out } }
+        Scaled { entries, exponent: out.map_or(ZERO, |n| top + n) }
     }
 }
 
 impl Paths {
     /// From t = k on, where ∂s_k/∂c_k is 1.
     ///
-    /// `direct` are the columns of c in a state of `size` numbers, `detour` those of h: all the others. Paths are
-    /// told apart by their detours up to `most` of them.
+    /// `direct` are the columns of c in a state of `size` numbers, `detour` those of h: all the others. Paths
+    /// are told apart by their detours up to `most` of them.
     ///
     /// Panics if the two don't make up the state.
     #[track_caller]

@@ -5,8 +5,9 @@
 //! 100 Jacobians span 200 decades. Three stages keep each value's own digits:
 //!
 //! 1. QR factorisations along the transposed product give an orthogonal Q₀ that is nearly that of the right
-//!    singular vectors. Any other would do for matrices in general position, but not for block triangular ones
-//!    (those of an LSTM without recurrent weights, say), whose shrinking directions would be taken for the first.
+//!    singular vectors. Any other would do for matrices in general position, but not for block triangular
+//!    ones (those of a network without recurrent weights, say): a shrinking direction that they keep would be
+//!    taken for the first and never left.
 //! 2. QR factorisations along the product, from Q₀: A_i·Q_{i−1} = Q_i·R_i. So A_T·…·A_1·Q₀ = Q_T·R with the
 //!    triangular R = R_T·…·R_1, whose rows lie on scales of their own, decades apart.
 //! 3. One-sided Jacobi rotations on the rows of R, each kept with its own power of two.
@@ -16,17 +17,17 @@
 //! singular values of about k and 1/k.
 //!
 //! The result is log₁₀ of each value. That is the scale on which it is read, it has no range to leave (1000
-//! steps may well give 10⁻⁴⁰⁰), and it costs no digits: the logarithm of a value down to 10⁻¹⁰⁰⁰⁰⁰ is exact to
-//! 10⁻¹⁰ of the value.
+//! steps may well give 10⁻⁴⁰⁰), and it costs no digits: the logarithm of a value down to 10⁻¹⁰⁰⁰⁰⁰ is exact
+//! to 10⁻¹⁰ of the value.
 //!
 //! What no algorithm can mend: a factor whose entries are rounded has small singular values with an error of
-//! 10⁻¹⁶ of its largest one. If directions shrink by more than 16 decades against others and then outgrow them, that
-//! rounding decides the result.
+//! 10⁻¹⁶ of its largest one. If directions shrink by more than 16 decades against others and then outgrow
+//! them, that rounding decides the result.
 //!
-//! Sources: Stewart, "A new algorithm for the SVD of a long product of matrices and the stability of products",
-//! ETNA 5, 1997, for QR along a product; Demmel and Veselić, "Jacobi's method is more accurate than QR", SIAM J.
-//! Matrix Anal. Appl. 13(4), 1992: one-sided Jacobi on D·B, D diagonal, gives every singular value with a
-//! relative error that depends on B's condition and not on D.
+//! Sources: Stewart, "A new algorithm for the SVD of a long product of matrices and the stability of
+//! products", ETNA 5, 1997, for QR along a product; Demmel and Veselić, "Jacobi's method is more accurate
+//! than QR", SIAM J. Matrix Anal. Appl. 13(4), 1992: one-sided Jacobi on D·B, D diagonal, gives every
+//! singular value with a relative error that depends on B's condition and not on D.
 
 use crate::qr::qr;
 use crate::scaled::{ZERO, log10_norm, normalise, pow2};
@@ -38,8 +39,8 @@ use ndarray::{Array2, ArrayView2};
 ///
 /// `factors` are A_1 … A_T, the first one first, (n, n) each. All values are NaN if an entry isn't finite.
 ///
-/// The relative error is below 10⁻¹⁰ where the factors' condition numbers sum up to less than 10⁵ and directions
-/// grow or shrink in the same order along the product (see [above](self)).
+/// The relative error is below 10⁻¹⁰ where the factors' condition numbers sum up to less than 10⁵ and
+/// directions grow or shrink in the same order along the product (see [above](self)).
 ///
 /// Panics if there are no factors, or one isn't square or not as large as the first.
 #[track_caller]
@@ -75,14 +76,6 @@ struct Row {
     exponent: i64,
 }
 
-impl Row {
-    /// Brings its largest entry to between 1 and 2, if there is any but 0.
-    fn normalise(&mut self) {
-        let out = normalise(&mut self.entries);
-        self.exponent = if out == ZERO { ZERO } else { self.exponent + out };
-    }
-}
-
 /// Stage 2: the rows of R_T·…·R_1.
 fn rows_of_product(factors: &[Array2<f64>], mut q: Array2<f64>) -> Vec<Row> {
     let n = q.nrows();
@@ -101,8 +94,8 @@ fn rows_of_product(factors: &[Array2<f64>], mut q: Array2<f64>) -> Vec<Row> {
                 let by = r[[i, k]] * pow2(rows[k].exponent - top);
                 entries.iter_mut().zip(&rows[k].entries).for_each(|(sum, e)| *sum += by * e);
             }
-            rows[i] = Row { entries, exponent: top };
-            rows[i].normalise();
+            let exponent = normalise(&mut entries).map_or(ZERO, |n| top + n);
+            rows[i] = Row { entries, exponent };
         }
     }
     rows
@@ -164,8 +157,30 @@ fn rotate(a: &mut Row, b: &mut Row, straight: f64) -> bool {
     for (u, v) in large.entries.iter_mut().zip(&mut small.entries) {
         (*u, *v) = (c * (*u + rho * t / unit * *v), c * (*v - tau * unit * *u));
     }
-    for row in [large, small] {
-        row.normalise();
-    }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 200 decades apart, whichever comes first: the large one keeps its size, the small one its distance.
+    #[test]
+    fn a_rotation_takes_rows_in_any_order() {
+        for exponents in [[0, 0], [0, -700], [-700, 0], [3000, -3000], [-3000, 3000]] {
+            let row = |entries: [f64; 2], exponent| Row { entries: entries.to_vec(), exponent };
+            let (mut a, mut b) = (row([1.0, 1.0], exponents[0]), row([1.0, 2.0], exponents[1]));
+            assert!(rotate(&mut a, &mut b, 1e-15));
+            let cosine = (a.entries[0] * b.entries[0] + a.entries[1] * b.entries[1])
+                / (slice::norm(&a.entries) * slice::norm(&b.entries));
+            assert!(cosine.abs() < 1e-15, "{exponents:?}: {cosine}");
+            let [a, b] = [a, b].map(|r| log10_norm(&r.entries, r.exponent));
+            // Their determinant stays: 1 · 2^(sum of the exponents).
+            let area = log10_norm(&[1.0], exponents[0] + exponents[1]);
+            assert!((a + b - area).abs() < 1e-12, "{exponents:?}: {a} and {b}");
+            let (large, norm) = if exponents[0] > exponents[1] { (a, 2.0_f64) } else { (b, 5.0) };
+            let want = log10_norm(&[norm.sqrt()], exponents[0].max(exponents[1]));
+            assert!(exponents[0] == exponents[1] || (large - want).abs() < 1e-12, "{exponents:?}: {large}");
+        }
+    }
 }

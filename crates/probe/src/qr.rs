@@ -34,8 +34,8 @@ fn from(a: &mut Array2<f64>, j: usize) -> ArrayViewMut2<'_, f64> {
     part
 }
 
-/// Turns x into the v of a reflection P = I − τ·v·vᵀ with P·x = (α, 0, …, 0); gives τ. α has the sign opposite
-/// to x's first element, so that nothing cancels.
+/// Turns x into the v of a reflection P = I − τ·v·vᵀ with P·x = (α, 0, …, 0); gives τ. α has the sign
+/// opposite to x's first element, so that nothing cancels.
 fn reflection(x: &mut [f64]) -> f64 {
     let largest = x.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
     if largest == 0.0 {
@@ -66,8 +66,8 @@ mod tests {
     use longlag_numerics::random::Rng;
     use ndarray::Array2;
 
-    /// A sum of n products is off by at most n·2⁻⁵³ of their magnitudes, and each of n reflections passes that
-    /// on; all numbers here are of about 1.
+    /// A sum of n products is off by at most n·2⁻⁵³ of their magnitudes, and each of n reflections passes
+    /// that on; all numbers here are of about 1.
     fn tolerance(n: usize) -> f64 {
         4.0 * (n * n) as f64 * f64::EPSILON
     }

@@ -35,16 +35,43 @@ fn exponent(x: f64) -> i64 {
 }
 
 /// Takes the power of two out of x that brings its largest magnitude to between 1 and 2; gives its exponent,
-/// or that of nothing, [`ZERO`], if all of x is 0.
-pub(crate) fn normalise(x: &mut [f64]) -> i64 {
+/// or none if all of x is 0.
+pub(crate) fn normalise(x: &mut [f64]) -> Option<i64> {
     let largest = slice::max_abs(x);
     if largest == 0.0 {
-        return ZERO;
+        return None;
     }
     let n = exponent(largest);
     x.iter_mut().for_each(|x| *x = times_pow2(*x, -n));
-    n
+    Some(n)
 }
 
-/// The exponent of 0: below every other, with room to subtract.
+/// The exponent of what is 0: below every other, with room to subtract.
 pub(crate) const ZERO: i64 = i64::MIN / 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn powers_of_two_go_out_and_in_exactly_over_the_whole_range() {
+        let smallest = f64::from_bits(1);
+        for (x, n) in [(smallest, -1074), (f64::MIN_POSITIVE, -1022), (0.75, -1), (1.0, 0), (f64::MAX, 1023)]
+        {
+            let mut v = [0.0, -x, x / 2.0];
+            assert_eq!(normalise(&mut v), Some(n), "{x:e}");
+            assert!((1.0..2.0).contains(&-v[1]) && v[0] == 0.0);
+            assert_eq!(times_pow2(v[1], n), -x);
+        }
+        assert_eq!(normalise(&mut [0.0, -0.0]), None);
+        assert_eq!((pow2(10), pow2(-2000), pow2(2000)), (1024.0, 0.0, f64::INFINITY));
+    }
+
+    #[test]
+    fn logarithms_of_norms_beyond_the_range() {
+        assert_eq!(log10_norm(&[3.0, 4.0], 0), log10(5.0));
+        // 2¹⁰⁰⁰⁰ = 10^3010.2999566398…
+        assert!((log10_norm(&[1.0], 10_000) - 3_010.299_956_639_812).abs() < 1e-11);
+        assert_eq!(log10_norm(&[0.0], ZERO), f64::NEG_INFINITY);
+    }
+}

@@ -1,34 +1,38 @@
 //! Medians and their intervals, horizon and half-life.
 //!
-//! The key decision: **every interval is one of order statistics.** It asks nothing of the distribution, has no
-//! random numbers in it, and is the same for whatever is repeated: seeds of an experiment, or, for one network,
-//! disjoint groups of its N sequences. (The signal-to-noise ratio of a group already has the noise of its size
-//! taken off, so groups of any size estimate the same number.)
+//! The key decision: **every interval is one of order statistics.** It asks nothing of the distribution, has
+//! no random numbers in it, and is the same for whatever is repeated: seeds of an experiment, or, for one
+//! network, disjoint groups of its N sequences. (The signal-to-noise ratio of a group already has the noise
+//! of its size taken off, so groups of any size estimate the same number.)
 
 use ndarray::{ArrayView1, ArrayView2};
 use std::f64::consts::LOG10_2;
 
-/// The median; the mean of the middle two of an even number. Infinities are numbers like others here.
+/// In ascending order, with every NaN, whatever its sign, as the largest of all.
+fn sorted(values: &[f64]) -> Vec<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    sorted
+}
+
+/// The median; the mean of the middle two of an even number. A NaN counts as the largest of all.
 ///
 /// Panics if there are no values.
 #[track_caller]
 pub fn median(values: &[f64]) -> f64 {
     assert!(!values.is_empty(), "median: no values");
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let (low, high) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
-    if low == high { low } else { (low + high) / 2.0 }
+    let sorted = sorted(values);
+    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
-/// An interval for the median of a distribution from independent samples: the narrowest from the r-th smallest
-/// to the r-th largest that has it with a probability of at least 95 %. That is x₂ … x₉ of 10 (97.9 %) and
-/// x₆ … x₁₅ of 20 (95.9 %); of fewer than 6 there is none.
+/// An interval for the median of a distribution from independent samples: the narrowest from the r-th
+/// smallest to the r-th largest that has it with a probability of at least 95 %. That is x₂ … x₉ of 10 (97.9
+/// %) and x₆ … x₁₅ of 20 (95.9 %); of fewer than 6 there is none.
 ///
 /// The probability that it misses is 2·P(X < r), X the number of heads in n tosses of a coin. A NaN among
 /// the samples counts as the largest of all.
 pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(|a, b| a.is_nan().cmp(&b.is_nan()).then(a.total_cmp(b)));
+    let sorted = sorted(values);
     let n = sorted.len();
     // The binomial coefficients as shares of the middle one, which is out of range for large n.
     let mut ways = vec![1.0; n + 1];
@@ -48,9 +52,9 @@ pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
 
 /// The horizon: the first lag at which the interval of the usable signal includes 0; none within those given.
 ///
-/// `signals` (R, K) has the [`usable_signal`](crate::split::usable_signal) of R repetitions (seeds, or groups of
-/// sequences) at the lags 0 … K − 1. The interval is [`median_interval`]; one that lies wholly below 0 is no
-/// usable signal either, nor is NaN.
+/// `signals` (R, K) has the [`usable_signal`](crate::split::usable_signal) of R repetitions (seeds, or groups
+/// of sequences) at the lags 0 … K − 1. The interval is [`median_interval`]; one that lies wholly below 0 is
+/// no usable signal either, nor is NaN.
 ///
 /// Panics if R is less than 6.
 #[track_caller]
@@ -64,9 +68,9 @@ pub fn horizon(signals: ArrayView2<'_, f64>) -> Option<usize> {
 /// The half-life: the first lag at which the median of A is at most half of that at lag 0; none within those
 /// given, which is to be read as "> T".
 ///
-/// `curves` (R, K) has log₁₀ A of R repetitions at the lags 0 … K − 1, where A is a magnitude that begins at lag 0,
-/// such as [`Paths::log10_total`](crate::paths::Paths::log10_total); say of which path. The median is that of log₁₀ A. What
-/// is half but for the roundings of logarithms is half.
+/// `curves` (R, K) has log₁₀ A of R repetitions at the lags 0 … K − 1, where A is a magnitude that begins at
+/// lag 0, such as [`Paths::log10_total`](crate::paths::Paths::log10_total); say of which path. The median is
+/// that of log₁₀ A. What is half but for the roundings of logarithms is half.
 pub fn half_life(curves: ArrayView2<'_, f64>) -> Option<usize> {
     let medians: Vec<f64> = curves.columns().into_iter().map(|c| median(&c.to_vec())).collect();
     medians.iter().position(|m| *m <= medians[0] - LOG10_2 + 1e-12)
@@ -82,6 +86,7 @@ mod tests {
         assert_eq!(median(&[3.0]), 3.0);
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median(&[-f64::NAN, 1.0, 2.0]), 2.0);
         assert_eq!(
             median(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, f64::NEG_INFINITY]),
             f64::NEG_INFINITY
@@ -98,12 +103,14 @@ mod tests {
         assert_eq!(median_interval(&samples(10)), Some([2.0, 9.0]));
         assert_eq!(median_interval(&samples(20)), Some([6.0, 15.0]));
         assert_eq!(median_interval(&[]), None);
+        let [low, high] = median_interval(&[1.0, 2.0, 3.0, 4.0, 5.0, -f64::NAN]).expect("there are 6");
+        assert!(low == 1.0 && high.is_nan());
         // By the normal distribution: 2000/2 − 1.96·√2000/2 = 956.2.
         assert_eq!(median_interval(&samples(2000)), Some([956.0, 1045.0]));
     }
 
-    /// The probability from its definition: of all 2ⁿ ways in which n samples can lie below or above the median,
-    /// those in which the interval has it.
+    /// The probability from its definition: of all 2ⁿ ways in which n samples can lie below or above the
+    /// median, those in which the interval has it.
     #[test]
     fn an_interval_has_the_median_in_95_of_100_cases_and_is_the_narrowest() {
         for n in 6..=16_usize {

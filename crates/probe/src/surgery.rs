@@ -1,9 +1,15 @@
 //! Backward surgery: another gradient of the same network, the forward pass untouched.
 //!
-//! It is the causal test of "vanishing is why it doesn't learn": let the gradient's parts have the same size at all
-//! lags, or take the far ones away, train with that, and see. By linearity either is a weight for each lag of
-//! each loss, Σ_s Σ_k w_k^{(s)}·δ_{s−k}^{(s)}·u_{s−k}ᵀ, and applies on the way back to δ and to what flows on alike: so
-//! nothing underflows before it can be scaled up.
+//! It is the causal test of "vanishing is why it doesn't learn": let the gradient's parts have the same size
+//! at all lags, or take the far ones away, train with that, and see.
+//!
+//! By linearity either is a factor w for each lag of each loss, Σ_s Σ_k w_k^{(s)}·δ_{s−k}^{(s)}·u_{s−k}ᵀ. It
+//! is applied on the way back, to δ and to what flows on alike, so nothing underflows before it can be scaled
+//! up.
+//!
+//! To train with it: run the sequences ([`Trajectory`]), take ∂ℓ/∂s of the losses from the read-out
+//! ([`Losses`]), then [`altered_gradient`], and hand the result to the training loop as the gradient of
+//! [`loss_with_gradient`]. The read-out's own gradient is the usual one: nothing vanishes on its way.
 
 use crate::step::{RecurrentStep, Trajectory};
 use crate::walk::{Losses, Walk, Weight};
@@ -71,8 +77,8 @@ pub fn altered_gradient(
 /// loss + Σ (w − w₀)·gradient around the parameters' present values w₀. With it a gradient after surgery goes
 /// through the usual training loop.
 ///
-/// `gradient` has some or all of the parameters that are bound, under their names; the others get no gradient.
-/// Panics, naming those that exist, if it has one that isn't bound.
+/// `gradient` has some or all of the parameters that are bound, under their names; the others get no
+/// gradient. Panics, naming those that exist, if it has one that isn't bound.
 #[track_caller]
 pub fn loss_with_gradient<'t, T: Scalar>(
     parameters: &Bound<'t, '_, T>,

@@ -1,16 +1,9 @@
 //! The way back through a trajectory, with the losses kept apart.
 //!
-//! The key decision: **rows are losses, not sequences.** With δ_t^{(s)} = ∂ℓ_s/∂z_t of the loss at step s, what
-//! lies k steps behind every loss is one batch: row s stands at step s − k, all rows go back one step at a
-//! time, and T losses on T steps take T calls of the vector-Jacobian product, with T, T − 1, … rows. Where the
-//! only loss is that of the last step, the rows are the sequences.
-//!
-//! ```text
-//! let mut walk = Walk::over_lags(&step, &trajectory, &losses);
-//! while let Some(back) = walk.next() {
-//!     // back.lag, back.rows, back.gradients: look at them, or alter them.
-//! }
-//! ```
+//! The key decision: **rows are losses, not sequences.** With δ_t^{(s)} = ∂ℓ_s/∂z_t of the loss at step s,
+//! what lies k steps behind every loss is one batch: row s stands at step s − k, all rows go back one step at
+//! a time, and T losses on T steps take T calls of the vector-Jacobian product, with T, T − 1, … rows. Where
+//! the only loss is that of the last step, the rows are the sequences. [`crate::split`] has an example.
 
 use crate::step::{RecurrentStep, StepGradients, Trajectory};
 use longlag_numerics::slice;
@@ -85,12 +78,12 @@ pub struct Back {
     pub x: Array2<f64>,
     /// s_{t−1} of each row, (R, S).
     pub state: Array2<f64>,
-    /// The gradients of each row's loss with respect to s_{t−1}, x_t and z_t. The walk goes on with what it finds
-    /// in `d_state`: whoever alters that alters all that comes after.
+    /// The gradients of each row's loss with respect to s_{t−1}, x_t and z_t. The walk goes on with what it
+    /// finds in `d_state`: whoever alters that alters all that comes after.
     pub gradients: StepGradients,
 }
 
-/// The way back. See [`Walk::over_lags`] and [`Walk::over_steps`].
+/// The way back. `while let Some(back) = walk.next() { … }` sees every step of it, and may alter it.
 pub struct Walk<'a> {
     step: &'a dyn RecurrentStep,
     trajectory: &'a Trajectory,
@@ -121,8 +114,8 @@ impl<'a> Walk<'a> {
     /// Back from the last step with the losses of all later steps summed up, a row for each sequence, as
     /// backpropagation does it: at lag k, each row is at t = T − k and gives Σ_s δ_t^{(s)}.
     ///
-    /// `d_states` (T, B, S) is ∂ℓ_t/∂s_t for t = 1 … T, the direct part only. Panics if its shape isn't that of
-    /// the trajectory.
+    /// `d_states` (T, B, S) is ∂ℓ_t/∂s_t for t = 1 … T, the direct part only. Panics if its shape isn't that
+    /// of the trajectory.
     #[track_caller]
     pub fn over_steps(
         step: &'a dyn RecurrentStep,

@@ -257,6 +257,24 @@ fn sequences_may_come_in_batches() {
     }
 }
 
+/// Those without a loss so late that it has a lag count for 0 there.
+#[test]
+fn losses_at_different_steps() {
+    let setting = Setting::new(Cell::Lstm);
+    let last = [T, 2, 4, 1, 4];
+    let at: Vec<_> = last.iter().enumerate().map(|(n, &t)| (n, t)).collect();
+    let d_state = Array2::from_shape_fn((N, 2 * H), |(n, i)| setting.d_states[[last[n] - 1, n, i]]);
+    let split = setting.split(&setting.hh(), &Losses::new(at, d_state));
+    let mut parts = vec![vec![Array2::zeros((4 * H, H)); T]; N];
+    for (n, parts) in parts.iter_mut().enumerate() {
+        for (t, delta) in setting.deltas(n, last[n]).iter().enumerate() {
+            let u = setting.factor(&setting.hh(), n, t + 1);
+            parts[last[n] - 1 - t] = Array2::from_shape_fn((4 * H, H), |(i, j)| delta[i] * u[j]);
+        }
+    }
+    check_split(&split, &parts);
+}
+
 /// Gradients whose squares are out of range have the same ratios.
 #[test]
 fn a_tiny_gradient_has_the_same_shares_and_ratios() {
@@ -274,7 +292,24 @@ fn a_tiny_gradient_has_the_same_shares_and_ratios() {
         );
         assert_eq!(a.norm, b.norm * tiny);
     }
-    for (k, part) in parts(0.0).iter().enumerate() {
+    // And so if it is tiny by what the weight multiplies.
+    let parts = |scale: f64| {
+        let mut split = Split::new(Weight { sums: 0..2, factor: Factor::Input(0..1) });
+        let mut back = back(normal2((9, 2), "d_z"));
+        back.x.assign(&(normal2((9, 1), "x") * scale));
+        split.add(&back);
+        split.parts()[0]
+    };
+    assert_eq!(parts(tiny).snr_squared, parts(1.0).snr_squared);
+    assert_eq!(parts(tiny).norm, parts(1.0).norm * tiny);
+}
+
+#[test]
+fn no_gradient_has_no_signal() {
+    let setting = Setting::new(Cell::RnnTanh);
+    let d_states = &setting.d_states * 0.0;
+    let parts = setting.split(&setting.hh(), &Losses::at_every_step(d_states.view())).parts();
+    for (k, part) in parts.iter().enumerate() {
         assert!(part.signed_share.is_nan() && part.norm_share.is_nan(), "{k}");
         assert_eq!((part.norm, part.snr_squared), (0.0, 0.0));
     }
@@ -292,8 +327,8 @@ fn back(d_z: Array2<f64>) -> Back {
     }
 }
 
-/// With a planted mean μ and noise of standard deviation 1 in each of M sums, SNR² is ‖μ‖²/M: whatever N is, on
-/// average.
+/// With a planted mean μ and noise of standard deviation 1 in each of M sums, SNR² is ‖μ‖²/M: whatever N is,
+/// on average.
 #[test]
 fn the_signal_to_noise_ratio_is_the_planted_one() {
     const M: usize = 8;
@@ -445,8 +480,8 @@ fn a_gradient_from_elsewhere_goes_through_a_tape() {
     assert_eq!(grads.of_parameters(&bound), want);
 }
 
-/// A loss on h and a gradient step by it: the training loop with a gradient after surgery does what it does with
-/// the tape's where surgery does nothing.
+/// A loss on h and a gradient step by it: the training loop with a gradient after surgery does what it does
+/// with the tape's where surgery does nothing.
 #[test]
 fn without_surgery_it_is_the_gradient() {
     let Setting { probed, step, trajectory, d_states } = Setting::new(Cell::Lstm);

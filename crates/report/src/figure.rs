@@ -5,15 +5,34 @@
 //! classes, so one figure serves light and dark pages, and every coordinate from an integer number of
 //! tenths of a pixel, so that the same report gives the same bytes on every machine.
 //!
-//! A figure is 440 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
-//! 550 px wide, where its text is as large as a book's; on a phone 360 px wide it is 10 px and more, and
-//! nothing has to scroll.
+//! | To show | there is |
+//! |---|---|
+//! | values over a common x: lines, bands, marks with bars, clouds of points, bounds | [`LineChart`] of [`Curve`]s |
+//! | single values in named rows, with intervals and medians | [`DotChart`] of [`DotRow`]s |
+//! | a value for each pair of x and y, its contours, ways through it | [`HeatMap`] |
+//! | how often values occur | [`Histogram`] of [`Bins`] |
 //!
-//! Titles and labels may hold a small markup: `^{…}` raises, `_{…}` lowers, `*…*` is italic, so that
-//! `‖∂*L*/∂*h*_{*t*}‖` looks as it does in the text.
+//! All but the dot chart may be split into panels that share their axes: `panel` starts one, `columns` says how
+//! many stand beside each other.
 //!
-//! Values that an axis has no place for (zero and below on a logarithmic axis, infinities, NaN) are
-//! drawn in a lane of their own beside the axis, which is labelled `0`, `< 0`, `∞` or `NaN`.
+//! **Size.** A figure is 440 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
+//! 550 px wide, where its text is as large as a book's; on a phone 360 px wide it is 10 px and more, and nothing
+//! has to scroll. An SVG can't break its lines anew for a narrow screen, so this width must do everywhere:
+//! text is never smaller for want of room, and three panels beside each other are the most. For more there are
+//! rows, or several figures.
+//!
+//! **Colour.** A cell has one ink in every figure ([`ink_of`]). No figure needs its colours: curves have their
+//! names at their ends, sets of dots their shapes, cells of heat maps their lightness and their numbers.
+//!
+//! **Labels.** Titles and labels may hold a small markup: `^{…}` raises, `_{…}` lowers, `*…*` is italic, so that
+//! `‖∂*L*/∂*h*_{*t*}‖` looks as it does in the text. Names inside a plot go where they cover the fewest lines.
+//!
+//! **What has no place.** Values that an axis has no place for (zero and below on a logarithmic axis, infinities,
+//! NaN) are drawn in a lane of their own beside the axis, which is labelled `0`, `< 0`, `∞` or `NaN`;
+//! [`Axis::infinity`] says it in words, for runs stopped at a budget. Cells of heat maps are crossed out.
+//!
+//! **Not seen.** An SVG has the role of an image and the chart's description as its label. Only a file that stands
+//! alone has it as a title too: in a page that would be a tooltip over the whole figure.
 //!
 //! ```
 //! use longlag_report::figure::{Axis, Css, Curve, LineChart};
@@ -33,16 +52,25 @@
 
 mod backend;
 mod canvas;
+mod contour;
+mod curve;
 mod dot_chart;
+mod heat_map;
+mod histogram;
 mod ink;
 mod line_chart;
 mod markup;
+mod panels;
 mod path;
+mod ramp;
 mod scale;
 
+pub use curve::Curve;
 pub use dot_chart::{DotChart, DotRow, Marker};
+pub use heat_map::HeatMap;
+pub use histogram::{Bins, Histogram};
 pub use ink::{Ink, ink_of, page_css};
-pub use line_chart::{Curve, LineChart};
+pub use line_chart::LineChart;
 pub use scale::Axis;
 
 /// Where a figure's colours come from.
@@ -54,7 +82,7 @@ pub enum Css {
     Embedded,
 }
 
-/// A finished figure; drawn by [`LineChart::figure`] and [`DotChart::figure`].
+/// A finished figure, drawn by a chart's `figure`.
 #[derive(Debug)]
 pub struct Figure {
     drawing: backend::Drawing,
@@ -68,7 +96,8 @@ impl Figure {
     }
 
     /// What is wrong with the layout, for a test to assert empty: texts that leave the figure or overlap
-    /// each other, data outside its axes' ranges. Text widths are estimates.
+    /// each other, labels without room, numbers wider than their cells, plots too narrow to read, data outside
+    /// its axes' ranges. Text widths are estimates.
     pub fn lint(&self) -> Vec<String> {
         self.drawing.lint()
     }

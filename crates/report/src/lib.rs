@@ -8,7 +8,7 @@
 //! - [`Report`]: config, facts, tables and series of one run; to and from JSON ([`Report::to_snapshot`]).
 //! - [`Number`], [`Value`]: what a report holds. [`format`](mod@format): how prose writes it.
 //! - [`Table`]: to Markdown, aligned text and CSV.
-//! - [`figure`]: line and dot charts as SVG.
+//! - [`figure`]: line and dot charts, heat maps and histograms as SVG.
 //! - [`LookupError`]: what a dotted path such as `facts.lstm_accuracy` did not find, and what there is.
 
 pub mod figure;

@@ -1,131 +1,10 @@
 //! Sample figures of the kinds the experiments draw: their layout is sound and their bytes are fixed.
-use longlag_numerics::Real;
+mod samples;
+
 use longlag_report::figure::{
-    Axis, Css, Curve, DotChart, DotRow, Figure, Ink, LineChart, Marker, ink_of, page_css,
+    Axis, Bins, Css, Curve, DotChart, DotRow, Figure, HeatMap, Histogram, Ink, LineChart, Marker, page_css,
 };
-
-const CELLS: [&str; 4] = ["RNN", "ReLU RNN", "LSTM", "GRU"];
-
-/// A wiggle in −1..1 that looks like noise.
-fn noise(seed: u32, step: u32) -> f64 {
-    let mixed = (seed * 7919 + step).wrapping_mul(2_654_435_761);
-    f64::from(mixed.wrapping_mul(mixed >> 15 | 1)) / f64::from(u32::MAX) * 2.0 - 1.0
-}
-
-/// ∂L/∂h_t against the lag, log axis, two panels.
-fn gradient_flow() -> Figure {
-    let mut chart = LineChart::new(
-        "Gradient norm against lag before and after training. The RNN's falls to 10^-13 over 64 steps before \
-         training and to 10^-5 after; the LSTM's and the GRU's stay above 10^-3.",
-        Axis::linear("Steps back from the loss"),
-        Axis::log("Gradient norm ‖∂*L*/∂*h*_{*t*}‖, median and range of 5 seeds"),
-    );
-    for (panel, rates) in
-        [("before training", [0.45, 0.05, 0.12, 0.2]), ("after training", [0.2, 0.15, 0.01, 0.03])]
-    {
-        chart = chart.panel(panel);
-        for (index, (cell, rate)) in
-            (0..).zip(CELLS.iter().zip(rates)).filter(|(_, (cell, _))| **cell != "ReLU RNN")
-        {
-            let norm = |lag: u32| Real::exp(-rate * f64::from(lag) + 0.3 * noise(index, lag));
-            let points: Vec<(f64, f64)> = (0..64).map(|lag| (f64::from(lag), norm(lag))).collect();
-            let factor = |x: f64| 1.0 + 0.2 * x;
-            let low: Vec<f64> = points.iter().map(|(x, y)| y / factor(*x)).collect();
-            let high: Vec<f64> = points.iter().map(|(x, y)| y * factor(*x)).collect();
-            chart = chart.curve(Curve::new(*cell, points).band(low, high));
-        }
-    }
-    chart.figure()
-}
-
-/// Accuracy against update, with baselines.
-fn training_curves() -> Figure {
-    let mut chart = LineChart::new(
-        "Test accuracy against update. LSTM and GRU pass logistic regression, the RNNs do not.",
-        Axis::linear("Update"),
-        Axis::linear("Test accuracy, median and range of 5 seeds").percent().range(0.0, 1.0),
-    )
-    .reference("logistic regression", 0.89)
-    .reference("majority class", 0.1);
-    for (index, cell) in (0..).zip(CELLS) {
-        let curve = |update: u32| {
-            let progress = 1.0 - Real::exp(-f64::from(update) / (100.0 + 40.0 * f64::from(index % 3)));
-            0.1 + [0.45, 0.6, 0.85, 0.84][index as usize] * progress + 0.01 * noise(index, update)
-        };
-        let points: Vec<(f64, f64)> = (0..=40).map(|i| (f64::from(i) * 20.0, curve(i * 20))).collect();
-        let low: Vec<f64> = points.iter().map(|(x, y)| y - 0.05 * x / 800.0).collect();
-        let high: Vec<f64> = points.iter().map(|(x, y)| y + 0.03 * x / 800.0).collect();
-        chart = chart.curve(Curve::new(cell, points).band(low, high));
-    }
-    chart.figure()
-}
-
-/// Test accuracy per cell: seeds as dots, medians, baselines.
-fn accuracies() -> Figure {
-    let mut chart = DotChart::new(
-        "Test accuracy of five seeds per cell: GRU and LSTM above 90 percent, RNN near 60 percent.",
-        Axis::linear("Test accuracy, five seeds and median").percent().range(0.0, 1.0),
-    )
-    .reference("majority class", 0.101)
-    .reference("logistic regression", 0.892);
-    for (index, (cell, accuracy)) in (0..).zip(CELLS.into_iter().zip([0.58, 0.71, 0.93, 0.925])) {
-        let spread = if accuracy > 0.9 { 0.012 } else { 0.08 };
-        let mut seeds: Vec<f64> = (0..5).map(|seed| accuracy + spread * noise(index + 10, seed)).collect();
-        seeds.sort_by(f64::total_cmp);
-        let median = seeds[2];
-        let note = longlag_report::format::format_percent(median, 1);
-        chart = chart.row(DotRow::new(cell).median(median).note(note).dots(Marker::Disc, seeds));
-    }
-    chart.figure()
-}
-
-/// Relative disagreement per cell and T, two comparisons; some exact zeros.
-fn disagreements() -> Figure {
-    let mut chart = DotChart::new(
-        "Relative disagreement of gradients per cell and sequence length: tape and duals agree to 10^-15, tape and \
-         differences to 10^-8.",
-        Axis::log("Relative disagreement"),
-    )
-    .legend(Marker::Disc, "tape against duals")
-    .legend(Marker::Ring, "tape against differences");
-    for (index, cell) in (0..).zip(CELLS) {
-        chart = chart.group(cell);
-        for (row, steps) in (0..).zip([1, 2, 7, 40]) {
-            let exact = 1e-16 * f64::from(steps) * (1.5 + noise(index, row));
-            let differences = 3e-10 * (1.5 + noise(index + 5, row)) * f64::from(steps);
-            chart = chart.row(
-                DotRow::new(format!("*T* = {steps}"))
-                    .dots(Marker::Disc, [if steps == 1 && index > 1 { 0.0 } else { exact }])
-                    .dots(Marker::Ring, [differences]),
-            );
-        }
-    }
-    chart.figure()
-}
-
-/// One panel per cell, solid and dashed, with what an axis has no place for.
-fn odd_values() -> Figure {
-    let mut chart = LineChart::new(
-        "Gradient norms with exact zeros, a diverged run and a gap.",
-        Axis::linear("Step *t*").range(20.0, 0.0),
-        Axis::log("Norm"),
-    );
-    for (cell, rate) in [("RNN", 3.0), ("LSTM", 0.1), ("GRU", 0.2)] {
-        let value = |t: u32, rate: f64| match t {
-            3 if cell == "GRU" => f64::NAN,
-            11 if cell == "GRU" => f64::INFINITY,
-            _ if rate * f64::from(20 - t) > 40.0 => 0.0,
-            _ => Real::exp(-rate * f64::from(20 - t)),
-        };
-        let points =
-            |rate: f64| (0..=20).rev().map(move |t| (f64::from(t), value(t, rate))).collect::<Vec<_>>();
-        chart = chart
-            .panel(cell)
-            .curve(Curve::new("before", points(rate)).ink(ink_of(cell)).dashed())
-            .curve(Curve::new("after", points(rate * 0.8)).ink(ink_of(cell)));
-    }
-    chart.figure()
-}
+use samples::*;
 
 #[track_caller]
 fn sound(figure: &Figure) -> String {
@@ -146,6 +25,18 @@ fn samples_are_sound_and_stay_as_they_are() {
     insta::assert_snapshot!("accuracies", sound(&accuracies()));
     insta::assert_snapshot!("disagreements", sound(&disagreements()));
     insta::assert_snapshot!("odd_values", sound(&odd_values()));
+    insta::assert_snapshot!("two_hundred_decades", sound(&two_hundred_decades()));
+    insta::assert_snapshot!("memory_beside_gradient", sound(&memory_beside_gradient()));
+    insta::assert_snapshot!("success_by_length", sound(&success_by_length()));
+    insta::assert_snapshot!("updates_by_length", sound(&updates_by_length()));
+    insta::assert_snapshot!("collapse", sound(&collapse()));
+    insta::assert_snapshot!("updates_to_solve", sound(&updates_to_solve()));
+    insta::assert_snapshot!("solved_matrix", sound(&solved_matrix()));
+    insta::assert_snapshot!("phase_diagram", sound(&phase_diagram()));
+    insta::assert_snapshot!("usable_signal", sound(&usable_signal()));
+    insta::assert_snapshot!("losses", sound(&losses()));
+    insta::assert_snapshot!("forget_gates", sound(&forget_gates()));
+    insta::assert_snapshot!("gradient_norms", sound(&gradient_norms()));
     insta::assert_snapshot!("page_css", page_css());
 }
 
@@ -168,6 +59,12 @@ fn the_description_is_escaped() {
 fn empty_charts_are_charts() {
     assert_eq!(LineChart::new("", Axis::linear("x"), Axis::log("y")).figure().lint(), Vec::<String>::new());
     assert_eq!(DotChart::new("", Axis::linear("x")).figure().lint(), Vec::<String>::new());
+    let map =
+        HeatMap::new("", Axis::linear("x"), Axis::log("y"), Axis::linear("z")).diverging(0.0).numbers(1);
+    assert_eq!(map.contour("", 0.0).figure().lint(), Vec::<String>::new());
+    let histogram = Histogram::new("", Axis::log("x"), Axis::linear("y"));
+    assert_eq!(histogram.clone().figure().lint(), Vec::<String>::new());
+    assert_eq!(histogram.bins(Bins::even("", 1.0, 2.0, 3)).figure().lint(), Vec::<String>::new());
 }
 
 #[track_caller]
@@ -201,6 +98,90 @@ fn lint_finds_what_is_wrong() {
 }
 
 #[test]
+fn lint_finds_what_is_wrong_in_maps_and_histograms() {
+    let names = |count: usize| Axis::names("", vec!["x"; count]);
+    let map = |columns, value| HeatMap::new("", names(columns), names(1), value);
+    let wide = map(12, Axis::linear("")).cells((0..12).map(|i| (f64::from(i), 0.0, 1234.5))).numbers(3);
+    finding(&wide.figure(), "the number \"1234.500\" is wider than its cell");
+    let share = || Axis::linear("").range(0.0, 1.0);
+    let over = map(1, share()).cells([(0.0, 0.0, 1.5)]);
+    finding(&over.figure(), "the cell at (0, 0) has the value 1.5, which has no colour");
+    let contour = map(2, share()).cells([(0.0, 0.0, 0.1), (1.0, 0.0, 0.9)]).contour("two", 2.0);
+    finding(&contour.figure(), "the contour \"two\" at 2 is outside the colours");
+    let way = map(1, share()).cells([(0.0, 0.0, 0.1)]).curve(Curve::new("c", [(0.0, 0.0), (3.0, 0.0)]));
+    finding(&way.figure(), "the curve \"c\" leaves the map at (3.0, 0.0)");
+    let crowd = (0..5).fold(map(1, share()).columns(5), |map, _| map.panel("p").cells([(0.0, 0.0, 0.1)]));
+    finding(&crowd.figure(), "a plot only");
+
+    let histogram = |bins| Histogram::new("", Axis::linear(""), Axis::linear("").range(0.0, 5.0)).bins(bins);
+    let bins = || Bins::even("c", 0.0, 1.0, 4);
+    finding(&histogram(bins().count([0.5, 1.5, f64::NAN])).figure(), "2 values of \"c\" are in no bin");
+    finding(&histogram(bins().count([0.5; 9])).figure(), "a bin of \"c\" leaves the plot: 9");
+    let beside = histogram(bins()).reference("far", f64::INFINITY);
+    finding(&beside.figure(), "the line \"far\" at inf is outside");
+    let long = "a name that is much longer than the plot is wide, and so has no room anywhere inside of it";
+    finding(&histogram(bins().count([0.5])).reference(long, 0.5).figure(), "no room for the label");
+}
+
+#[test]
+fn bounds_have_no_say_in_the_axes() {
+    let data = || Curve::new("", [(0.0, 1.0), (10.0, 1e-3)]);
+    let chart = || LineChart::new("", Axis::linear("x"), Axis::log("y"));
+    let bound = Curve::new("bound", (0..=30).map(|x| (f64::from(x), if x < 20 { 1e-30 } else { 0.0 })));
+    let with = chart().curve(data()).curve(bound.clone().bound()).figure();
+    assert_eq!(with.lint(), ["the bound \"bound\" is nowhere in the plot"]);
+    let frame = |svg: String| {
+        svg.lines().filter(|line| line.contains("<text")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(frame(with.svg(Css::Page)), frame(chart().curve(data()).figure().svg(Css::Page)));
+    // Alone it is the data.
+    assert_eq!(chart().curve(bound.bound()).figure().lint(), Vec::<String>::new());
+}
+
+#[test]
+fn values_are_counted_between_borders() {
+    let heights = |bins: Bins| {
+        let figure =
+            Histogram::new("", Axis::linear(""), Axis::linear("")).bins(bins.ink(Ink::Blue)).figure();
+        assert_eq!(figure.lint(), Vec::<String>::new());
+        figure.svg(Css::Page)
+    };
+    let counted = Bins::new("", [0.0, 1.0, 2.0, 4.0]).count([0.0, 0.5, 1.0, 4.0, 3.9, 2.0]);
+    assert_eq!(heights(counted), heights(Bins::new("", [0.0, 1.0, 2.0, 4.0]).counts([2, 1, 3])));
+    let even = Bins::even("", -1.0, 1.0, 4).count([-1.0, -0.5, 0.0, 0.5, 1.0]);
+    assert_eq!(heights(even), heights(Bins::new("", [-1.0, -0.5, 0.0, 0.5, 1.0]).counts([1, 1, 1, 2])));
+}
+
+/// The label says all to those who don't see the figure, and doesn't appear over it when a mouse is there.
+#[test]
+fn only_a_file_has_a_title() {
+    let figure = updates_to_solve();
+    let (page, file) = (figure.svg(Css::Page), figure.svg(Css::Embedded));
+    for svg in [&page, &file] {
+        assert!(svg.contains(&format!("role=\"img\" aria-label=\"{}\"", figure.description())));
+    }
+    assert!(!page.contains("<title>"));
+    assert!(file.contains(&format!("<title>{}</title>", figure.description())));
+}
+
+/// A style sheet inside a file has what the file uses, a page's has all.
+#[test]
+fn style_sheets_have_every_class() {
+    let page = page_css();
+    for figure in [phase_diagram(), solved_matrix(), usable_signal(), two_hundred_decades(), accuracies()] {
+        let svg = figure.svg(Css::Embedded);
+        let (style, body) = svg.split_once("</style>").expect("a style sheet");
+        let classes = body.split("class=\"").skip(1).flat_map(|rest| rest.split('"').next());
+        for class in classes.flat_map(|classes| classes.split(' ')) {
+            for sheet in [style, &page] {
+                assert!(sheet.contains(&format!(".plot .{class}{{")), "{class}");
+            }
+        }
+        assert!(svg.len() < 20_000, "{} bytes", svg.len());
+    }
+}
+
+#[test]
 fn a_curve_ends_at_the_border_and_does_not_bend() {
     // A steep line leaves through the top at a quarter of the width; moved points would run along the top.
     let chart = LineChart::new("", Axis::linear("").range(0.0, 4.0), Axis::linear("").range(0.0, 1.0));
@@ -216,4 +197,41 @@ fn a_curve_ends_at_the_border_and_does_not_bend() {
 #[should_panic(expected = "the curve \"c\" has a point at x = NaN")]
 fn an_x_must_be_finite() {
     Curve::new("c", [(f64::NAN, 0.0)]);
+}
+
+#[test]
+#[should_panic(expected = "points, low and high are [2, 1, 2]")]
+fn a_band_has_all_points() {
+    Curve::new("c", [(0.0, 0.0), (1.0, 0.0)]).band([0.0], [0.0, 1.0]);
+}
+
+#[test]
+#[should_panic(expected = "two cells at (0, 0)")]
+fn a_cell_comes_once() {
+    HeatMap::new("", Axis::linear(""), Axis::linear(""), Axis::linear(""))
+        .cells([(0.0, 0.0, 1.0), (-0.0, 0.0, 2.0)]);
+}
+
+#[test]
+#[should_panic(expected = "a cell at (0, 1)")]
+fn a_cell_is_on_its_axes() {
+    HeatMap::new("", Axis::log(""), Axis::linear(""), Axis::linear("")).cells([(0.0, 1.0, 1.0)]);
+}
+
+#[test]
+#[should_panic(expected = "the bins \"c\" have the borders [0.0, 0.0]")]
+fn bins_have_widths() {
+    Bins::even("c", 0.0, 0.0, 1);
+}
+
+#[test]
+#[should_panic(expected = "the bins \"c\" begin at 0 on a logarithmic axis")]
+fn bins_are_on_their_axis() {
+    Histogram::new("", Axis::log(""), Axis::linear("")).bins(Bins::even("c", 0.0, 1.0, 2));
+}
+
+#[test]
+#[should_panic(expected = "an axis of names without a name")]
+fn an_axis_of_names_has_names() {
+    Axis::names("", [""; 0]);
 }

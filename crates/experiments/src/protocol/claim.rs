@@ -166,8 +166,12 @@ pub struct Contrast {
 }
 
 impl Contrast {
-    /// The median of one difference, or one share, for each seed, by order statistics; p by the sign test,
-    /// which says "below 5 %" just when the interval leaves 0 out.
+    /// The median of one difference, or one share, for each seed, by order statistics; p by the sign test. As
+    /// long as no difference is 0, that is 5 % or less just when the interval leaves 0 out.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[track_caller]
     pub fn of_differences<V: Into<Interval>>(
         condition: impl Into<String>,
         differences: impl IntoIterator<Item = V>,
@@ -177,6 +181,10 @@ impl Contrast {
 
     /// The median of one ratio for each seed, such as [`SolveTime::over`](super::SolveTime::over) gives; p of
     /// its being 1.
+    ///
+    /// # Panics
+    /// If there are none.
+    #[track_caller]
     pub fn of_ratios<V: Into<Interval>>(
         condition: impl Into<String>,
         ratios: impl IntoIterator<Item = V>,
@@ -184,6 +192,7 @@ impl Contrast {
         Contrast::of_medians(condition.into(), ratios, 1.0)
     }
 
+    #[track_caller]
     fn of_medians<V: Into<Interval>>(
         condition: String,
         values: impl IntoIterator<Item = V>,

@@ -10,11 +10,11 @@ use std::ops::RangeInclusive;
 /// The adding problem: pairs of a number and a marker are read, and in the end the sum of the two marked
 /// numbers is wanted, scaled to between 0 and 1.
 ///
-/// Under the rule of 1997 a constant answer is right on 15.4 % of that paper's sequences; under the rule of 2013
-/// on 64 % of that one's, and an answer from one of the two numbers on 80 %.
+/// Under the rule of 1997 a constant answer is right on 15.4 % of that paper's sequences; under the rule of
+/// 2013 on 64 % of that one's, and an answer from one of the two numbers on 80 %.
 ///
-/// Sources: Experiment 4 of the paper of 1997; `addition.py` and `RNN.py` of the code of 2013, where a batch shares
-/// one length and the marker comes before the number.
+/// Sources: Experiment 4 of the paper of 1997; `addition.py` and `RNN.py` of the code of 2013, where a batch
+/// shares one length and the marker comes before the number.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adding {

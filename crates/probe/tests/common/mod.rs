@@ -41,7 +41,8 @@ impl Probed {
         h
     }
 
-    /// The derivatives of the plain definition's step by duals: (S, S) by s_{t−1}, (S, I) by x_t, (S, M) by b_hh.
+    /// The derivatives of the plain definition's step by duals: (S, S) by s_{t−1}, (S, I) by x_t, (S, M) by
+    /// b_hh.
     pub(crate) fn jacobians(&self, x: &[f64], s: &[f64]) -> [Array2<f64>; 3] {
         let bias = self.parameters.span("bias_hh_l0").range();
         let column = |wrt: usize, j: usize| {

@@ -8,18 +8,19 @@ use plotters_backend::text_anchor::{HPos, VPos};
 use plotters_backend::{
     BackendColor, BackendCoord, BackendStyle, BackendTextStyle, DrawingBackend, DrawingErrorKind, FontStyle,
 };
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fmt::Write;
 
-use super::Css;
-use super::ink::{DASHED, DOTTED, HALO, embedded_css, fill_class, stroke_class};
-use super::markup::{escape, to_svg, width};
-use super::path::{Pen, simplify, tenths};
+use super::ink::{DASHED, DOTTED, HALO, Tone, embedded_css};
+use super::markup::{bold_width, escape, to_svg, width};
+use super::path::{Bounds, Pen, overlap, simplify, tenths};
+use super::{Css, Ink};
 
 /// How a shape is painted.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Style {
-    ink: u8,
+    tone: Tone,
     flags: u8,
     percent: u8,
     /// Tenths of a pixel; 0 is a fill.
@@ -31,7 +32,7 @@ struct Style {
 /// How a text is set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Face {
-    ink: u8,
+    tone: Tone,
     flags: u8,
     size: i32,
     bold: bool,
@@ -44,10 +45,10 @@ enum Item {
     Text(Face, String),
 }
 
-/// A text and the rectangle it takes: left, top, right, bottom.
+/// A text and the rectangle it takes.
 #[derive(Debug)]
 struct TextBox {
-    bounds: [i32; 4],
+    bounds: Bounds,
     text: String,
 }
 
@@ -77,7 +78,7 @@ impl Drawing {
         if percent == 0 {
             return None;
         }
-        let style = Style { ink: color.rgb.0, flags: color.rgb.1, percent, width, discs };
+        let style = Style { tone: Tone::of_code(color.rgb.0), flags: color.rgb.1, percent, width, discs };
         if !matches!(self.items.last(), Some(Item::Path(last, _)) if *last == style) {
             self.items.push(Item::Path(style, Pen::default()));
         }
@@ -88,7 +89,7 @@ impl Drawing {
     }
 
     /// Whether a text with these bounds would lie on another one.
-    pub(super) fn is_taken(&self, bounds: [i32; 4]) -> bool {
+    pub(super) fn is_taken(&self, bounds: Bounds) -> bool {
         self.texts.iter().any(|other| overlap(bounds, other.bounds))
     }
 
@@ -117,8 +118,12 @@ impl Drawing {
             tenths(self.height * larger / smaller),
         );
         if css == Css::Embedded {
-            let page = fill_class(super::Ink::Page as u8);
-            let _ = writeln!(svg, "<style>{}</style>", embedded_css());
+            let page = Tone::from(Ink::Page);
+            let tones = self.items.iter().map(Item::tone).chain([page]).collect::<BTreeSet<_>>();
+            // In a page it would be a tooltip over the whole figure.
+            let _ = writeln!(svg, "<title>{}</title>", escape(&self.description));
+            let _ = writeln!(svg, "<style>{}</style>", embedded_css(&tones));
+            let page = page.fill_class();
             let _ = writeln!(svg, "<path class=\"{page}\" d=\"M0 0h{width}v{height}h-{width}z\"/>");
         }
         let mut open: Option<Face> = None;
@@ -148,13 +153,18 @@ impl Drawing {
     }
 }
 
-fn overlap(a: [i32; 4], b: [i32; 4]) -> bool {
-    a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+impl Item {
+    fn tone(&self) -> Tone {
+        match self {
+            Item::Path(style, _) => style.tone,
+            Item::Text(face, _) => face.tone,
+        }
+    }
 }
 
 impl Style {
     fn path(&self, pen: &Pen) -> String {
-        let class = if self.width == 0 { fill_class(self.ink) } else { stroke_class(self.ink) };
+        let class = if self.width == 0 { self.tone.fill_class() } else { self.tone.stroke_class() };
         let mut svg = format!("<path class=\"{class}\"");
         if self.width != 0 {
             let _ = write!(svg, " stroke-width=\"{}\"", tenths(self.width));
@@ -184,7 +194,7 @@ impl Face {
         };
         format!(
             "<g class=\"{}{halo}\" font-size=\"{}\"{anchor}{weight}>\n",
-            fill_class(self.ink),
+            self.tone.fill_class(),
             tenths(self.size)
         )
     }
@@ -201,9 +211,16 @@ fn baseline(position: VPos, size: i32) -> i32 {
     thousandths * size / 1000
 }
 
-/// The rectangle that a text takes, by estimate: left, top, right, bottom.
-pub(super) fn text_bounds(text: &str, size: i32, (x, y): BackendCoord, h: HPos, v: VPos) -> [i32; 4] {
-    let width = width(text, size);
+/// The rectangle that a text takes, by estimate.
+pub(super) fn text_bounds(
+    text: &str,
+    size: i32,
+    bold: bool,
+    (x, y): BackendCoord,
+    h: HPos,
+    v: VPos,
+) -> Bounds {
+    let width = if bold { bold_width(text, size) } else { width(text, size) };
     let left = match h {
         HPos::Left => x,
         HPos::Center => x - width / 2,
@@ -303,7 +320,7 @@ impl DrawingBackend for Drawing {
         let size = style.size().round() as i32;
         let anchor = style.anchor();
         let face = Face {
-            ink: color.rgb.0,
+            tone: Tone::of_code(color.rgb.0),
             flags: color.rgb.1,
             size,
             bold: matches!(style.style(), FontStyle::Bold),
@@ -313,7 +330,7 @@ impl DrawingBackend for Drawing {
                 HPos::Right => "end",
             },
         };
-        let bounds = text_bounds(text, size, at, anchor.h_pos, anchor.v_pos);
+        let bounds = text_bounds(text, size, face.bold, at, anchor.h_pos, anchor.v_pos);
         self.texts.push(TextBox { bounds, text: text.to_owned() });
         let (x, y) = (tenths(at.0), tenths(at.1 + baseline(anchor.v_pos, size)));
         self.items.push(Item::Text(face, format!("<text x=\"{x}\" y=\"{y}\">{}</text>\n", to_svg(text))));

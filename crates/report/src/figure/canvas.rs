@@ -1,20 +1,21 @@
-//! What the charts share: plotters' chart and frame, texts, lines cut at the plot's border, markers.
+//! What the charts share: plotters' chart and frame, texts, lines cut at the plot's border, markers, and labels
+//! that find a place beside what is drawn.
 //!
 //! A chart is laid out from the plot rectangle outwards: plotters' own layout makes panels unequal.
-use plotters::chart::{ChartBuilder, ChartContext, LabelAreaPosition};
+use plotters::chart::{ChartBuilder, LabelAreaPosition};
 use plotters::coord::Shift;
-use plotters::coord::cartesian::Cartesian2d;
+use plotters::coord::ranged1d::Ranged;
 use plotters::drawing::DrawingArea;
-use plotters::element::{Circle, PathElement, Polygon};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle};
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 use plotters::style::{Color, FontDesc, FontFamily, FontStyle, ShapeStyle, TextStyle};
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::backend::{Drawing, text_bounds};
-use super::ink::{HALO, Paint};
+use super::ink::{DASHED, DOTTED, HALO, Paint, Tone};
 use super::markup::{width, wrap};
-use super::path::{Point, clip};
+use super::path::{Bounds, Point, clip};
 use super::scale::Scale;
 use super::{Figure, Ink, Marker};
 
@@ -48,9 +49,9 @@ pub(super) struct Look {
 
 impl Look {
     /// Held at its left end, at half its height.
-    pub(super) fn label(ink: Ink) -> Look {
+    pub(super) fn label(ink: impl Into<Tone>) -> Look {
         Look {
-            paint: ink.into(),
+            paint: ink.into().into(),
             size: TEXT_SIZE,
             bold: false,
             horizontal: HPos::Left,
@@ -101,7 +102,11 @@ impl Rect {
         self.top + self.height
     }
 
-    fn bounds(&self) -> [i32; 4] {
+    pub(super) fn holds(&self, (x, y): Point) -> bool {
+        (self.left..=self.right()).contains(&x) && (self.top..=self.bottom()).contains(&y)
+    }
+
+    pub(super) fn bounds(&self) -> Bounds {
         [self.left, self.top, self.right(), self.bottom()]
     }
 }
@@ -113,18 +118,29 @@ pub(super) struct Frame {
     pub(super) y_labels: bool,
     pub(super) x_grid: bool,
     pub(super) y_grid: bool,
+    /// A line with ticks at the bottom.
+    pub(super) x_axis: bool,
 }
 
 /// A plot with its frame drawn.
 pub(super) struct Plot {
-    chart: ChartContext<'static, Drawing, Cartesian2d<Scale, Scale>>,
     pub(super) rect: Rect,
+    x: Scale,
+    y: Scale,
 }
 
 impl Plot {
     /// Where a point of the data is in the figure, outside the plot if it is beyond the axes.
     pub(super) fn at(&self, x: f64, y: f64) -> Point {
-        self.chart.backend_coord(&(x, y))
+        (self.at_x(x), self.at_y(y))
+    }
+
+    pub(super) fn at_x(&self, x: f64) -> i32 {
+        self.x.map(&x, (self.rect.left, self.rect.right()))
+    }
+
+    pub(super) fn at_y(&self, y: f64) -> i32 {
+        self.y.map(&y, (self.rect.bottom(), self.rect.top))
     }
 }
 
@@ -132,7 +148,12 @@ impl Plot {
 pub(super) struct Canvas {
     drawing: Rc<RefCell<Drawing>>,
     root: DrawingArea<Drawing, Shift>,
+    /// What labels are not to cover: lines and markers of data.
+    lines: RefCell<Vec<Vec<Point>>>,
 }
+
+/// A place for a label: the point that it is held at, and which side of it is there.
+pub(super) type Place = (Point, HPos, VPos);
 
 /// The backend cannot fail.
 const DRAWN: &str = "drawing into memory";
@@ -140,7 +161,7 @@ const DRAWN: &str = "drawing into memory";
 impl Canvas {
     pub(super) fn new(height: i32, description: &str) -> Canvas {
         let drawing = Rc::new(RefCell::new(Drawing::new(WIDTH, height, description.to_owned())));
-        Canvas { root: DrawingArea::from(&drawing), drawing }
+        Canvas { root: DrawingArea::from(&drawing), drawing, lines: RefCell::default() }
     }
 
     pub(super) fn finish(self) -> Figure {
@@ -167,9 +188,36 @@ impl Canvas {
         top + LINE_HEIGHT * lines.len() as i32
     }
 
-    /// Whether a text would fit there without touching another one.
-    pub(super) fn is_free(&self, text: &str, at: Point, look: Look) -> bool {
-        !self.drawing.borrow().is_taken(text_bounds(text, look.size, at, look.horizontal, look.vertical))
+    /// A label at the first of the places where it covers the fewest lines, inside of `plot` and on no other
+    /// text.
+    pub(super) fn label(&self, plot: &Plot, text: &str, look: Look, places: impl IntoIterator<Item = Place>) {
+        // Worse than any number of lines.
+        const UNFIT: usize = 1 << 20;
+        let cost = |&(at, horizontal, vertical): &Place| {
+            let bounds = text_bounds(text, look.size, look.bold, at, horizontal, vertical);
+            let [left, top, right, bottom] = plot.rect.bounds();
+            let outside = bounds[0] < left || bounds[1] < top || bounds[2] > right || bounds[3] > bottom;
+            let taken = self.drawing.borrow().is_taken(bounds);
+            let crosses = |line: &Vec<Point>| {
+                line.windows(2).filter(|ends| clip(ends[0], ends[1], bounds).is_some()).count()
+            };
+            let covered: usize = self.lines.borrow().iter().map(crosses).sum();
+            covered + [outside, taken].into_iter().filter(|bad| *bad).count() * UNFIT
+        };
+        let best = places.into_iter().map(|place| (cost(&place), place)).min_by_key(|(cost, _)| *cost);
+        let Some((cost, (at, horizontal, vertical))) = best else {
+            self.note(format!("there is nothing to place the label {text:?} at"));
+            return;
+        };
+        if cost >= UNFIT {
+            self.note(format!("there is no room for the label {text:?}"));
+        }
+        self.text(text, at, look.held(horizontal, vertical));
+    }
+
+    /// Makes labels keep away from a line.
+    pub(super) fn keep_clear(&self, line: Vec<Point>) {
+        self.lines.borrow_mut().push(line);
     }
 
     pub(super) fn stroke(&self, points: Vec<Point>, style: ShapeStyle) {
@@ -178,6 +226,10 @@ impl Canvas {
 
     pub(super) fn fill(&self, outline: Vec<Point>, style: ShapeStyle) {
         self.root.draw(&Polygon::new(outline, style)).expect(DRAWN);
+    }
+
+    pub(super) fn rectangle(&self, [left, top, right, bottom]: Bounds, style: ShapeStyle) {
+        self.root.draw(&Rectangle::new([(left, top), (right, bottom)], style)).expect(DRAWN);
     }
 
     /// A point of a curve that has no neighbours.
@@ -198,25 +250,81 @@ impl Canvas {
                 let r = MARKER_RADIUS + 10;
                 self.fill(vec![(x - r, y), (x, y - r), (x + r, y), (x, y + r)], paint.fill());
             }
+            Marker::Square => {
+                let r = MARKER_RADIUS - 4;
+                self.rectangle([x - r, y - r, x + r, y + r], paint.fill());
+            }
+            Marker::Triangle => {
+                let r = MARKER_RADIUS + 4;
+                self.fill(vec![(x - r, y + r * 3 / 4), (x, y - r), (x + r, y + r * 3 / 4)], paint.fill());
+            }
         }
     }
 
-    /// A line as far as it is inside the plot. plotters itself would move points outside to the border,
-    /// which bends lines and draws data that doesn't exist.
-    pub(super) fn line(&self, plot: &Plot, points: &[Point], style: ShapeStyle) {
-        let mut piece: Vec<Point> = Vec::new();
+    /// Discs of the page's colour where markers will be, to tell them apart from the lines below.
+    pub(super) fn make_room(&self, points: &[Point]) {
+        let halo = Paint::from(Ink::Page).fill();
+        for &point in points {
+            self.root.draw(&Circle::new(point, MARKER_RADIUS as u32 + 9, halo)).expect(DRAWN);
+        }
+    }
+
+    /// Markers of one kind, for labels to keep away from.
+    pub(super) fn markers(&self, marker: Marker, points: &[Point], ink: Ink) {
+        for &(x, y) in points {
+            self.marker(marker, (x, y), ink);
+            self.keep_clear(vec![
+                (x - MARKER_RADIUS, y - MARKER_RADIUS),
+                (x + MARKER_RADIUS, y + MARKER_RADIUS),
+            ]);
+        }
+    }
+
+    /// An arrow head just beyond `to`, for what goes on: a line from `from` that ends in a lane.
+    pub(super) fn arrow_head(&self, from: Point, to: Point, ink: Ink) {
+        let (dx, dy) = ((to.0 - from.0).signum(), (to.1 - from.1).signum());
+        let at = |forth: i32, aside: i32| (to.0 + dx * forth + dy * aside, to.1 + dy * forth + dx * aside);
+        self.fill(vec![at(90, 0), at(40, 32), at(40, -32)], Paint::from(ink).fill());
+        self.stroke(vec![to, at(40, 0)], Paint::from(ink).stroke(15));
+    }
+
+    /// A line as far as it is inside the plot; returns the pieces. plotters itself would move points outside to
+    /// the border, which bends lines and draws data that doesn't exist.
+    pub(super) fn line(&self, plot: &Plot, points: &[Point], style: ShapeStyle) -> Vec<Vec<Point>> {
+        let mut pieces: Vec<Vec<Point>> = Vec::new();
         for ends in points.windows(2) {
             let Some((start, end)) = clip(ends[0], ends[1], plot.rect.bounds()) else { continue };
-            if piece.last() != Some(&start) && !piece.is_empty() {
-                self.stroke(std::mem::take(&mut piece), style);
+            match pieces.last_mut() {
+                Some(piece) if piece.last() == Some(&start) => piece.push(end),
+                _ => pieces.push(vec![start, end]),
             }
-            if piece.is_empty() {
-                piece.push(start);
-            }
-            piece.push(end);
         }
-        if !piece.is_empty() {
-            self.stroke(piece, style);
+        for piece in &pieces {
+            self.stroke(piece.clone(), style);
+            self.keep_clear(piece.clone());
+        }
+        pieces
+    }
+
+    /// Dashed lines up and down through a plot.
+    pub(super) fn verticals(&self, plot: &Plot, x: &Scale, lines: &[(String, f64)]) {
+        for (name, value) in lines {
+            if !value.is_finite() || !x.holds(*value) {
+                self.note(format!("the line {name:?} at {value} is outside the x axis"));
+                continue;
+            }
+            let at = plot.at_x(*value);
+            let line = vec![(at, plot.rect.top), (at, plot.rect.bottom())];
+            self.stroke(line.clone(), Paint::from(Ink::Muted).with(DASHED).stroke(12));
+            self.keep_clear(line);
+        }
+    }
+
+    /// The names of such lines.
+    pub(super) fn vertical_names(&self, plot: &Plot, x: &Scale, lines: &[(String, f64)]) {
+        let look = Look::label(Ink::Muted).size(TICK_SIZE).halo();
+        for (name, value) in lines.iter().filter(|(name, value)| !name.is_empty() && x.holds(*value)) {
+            self.label(plot, name, look, beside_vertical(plot, plot.at_x(*value)));
         }
     }
 
@@ -229,48 +337,183 @@ impl Canvas {
     }
 
     /// A plot with axes, ticks and grid, and room for tick labels to its left and below.
-    pub(super) fn plot(&self, rect: Rect, x: Scale, y: Scale, frame: Frame) -> Plot {
+    pub(super) fn plot(&self, rect: Rect, x: &Scale, y: &Scale, frame: Frame) -> Plot {
         let y_room = if frame.y_labels { rect.left } else { 0 };
         // Always there below: without a label area plotters draws no axis.
         let area = self
             .root
             .clone()
             .shrink((rect.left - y_room, rect.top), (rect.width + y_room + 1, rect.height + TICK_ROOM + 1));
-        let (x_scale, y_scale) = (x.clone(), y.clone());
         let mut chart = ChartBuilder::on(&area)
             .set_label_area_size(LabelAreaPosition::Left, y_room)
             .set_label_area_size(LabelAreaPosition::Bottom, TICK_ROOM)
-            .build_cartesian_2d(x, y)
+            .build_cartesian_2d(x.clone(), y.clone())
             .expect(DRAWN);
+        self.grid(rect, x, y, frame);
         let none = Paint::NONE.fill();
-        let axis = Paint::from(Ink::Axis).stroke(10);
-        let grid = |wanted| if wanted { Paint::from(Ink::Grid).stroke(10) } else { none };
+        let axis = if frame.x_axis { Paint::from(Ink::Axis).stroke(10) } else { none };
         let look = Look::label(Ink::Muted).size(TICK_SIZE);
-        let x_label = |tick: &f64| if frame.x_labels { x_scale.label(*tick) } else { String::new() };
-        let y_label = |tick: &f64| y_scale.label(*tick);
+        let x_label = |tick: &f64| if frame.x_labels { x.label(*tick) } else { String::new() };
+        let y_label = |tick: &f64| y.label(*tick);
         // In passes: plotters has one style for both axes, and drops the labels of an axis without a line.
         let mut mesh = chart.configure_mesh();
-        mesh.disable_axes().disable_y_mesh().light_line_style(none).bold_line_style(grid(frame.x_grid));
-        mesh.draw().expect(DRAWN);
-        let mut mesh = chart.configure_mesh();
-        mesh.disable_x_axis().disable_x_mesh().light_line_style(none).bold_line_style(grid(frame.y_grid));
         // An invisible tick keeps the labels at their distance, which is twice the tick's length.
-        mesh.axis_style(none)
-            .set_all_tick_mark_size(px(3))
-            .label_style(look.style())
-            .y_label_formatter(&y_label);
-        mesh.draw().expect(DRAWN);
+        mesh.disable_x_axis().disable_mesh().axis_style(none).set_all_tick_mark_size(px(3));
+        mesh.label_style(look.style()).y_label_formatter(&y_label).draw().expect(DRAWN);
         let mut mesh = chart.configure_mesh();
-        mesh.disable_y_axis().disable_mesh().light_line_style(none).axis_style(axis);
-        mesh.set_all_tick_mark_size(px(4)).label_style(look.style()).x_label_formatter(&x_label);
-        mesh.draw().expect(DRAWN);
+        mesh.disable_y_axis().disable_mesh().axis_style(axis);
+        mesh.set_all_tick_mark_size(px(if frame.x_axis { 4 } else { 3 }));
+        mesh.label_style(look.style()).x_label_formatter(&x_label).draw().expect(DRAWN);
         drop(mesh);
-        Plot { chart, rect }
+        if frame.x_axis {
+            self.axis_details(rect, x);
+        }
+        Plot { rect, x: x.clone(), y: y.clone() }
+    }
+
+    /// Lines at the ticks; dotted ones in the lanes, which are beside the axis.
+    fn grid(&self, rect: Rect, x: &Scale, y: &Scale, frame: Frame) {
+        let paint = Paint::from(Ink::Grid);
+        let styles = [paint.stroke(10), paint.with(DOTTED).stroke(10)];
+        for (style, values) in styles.into_iter().zip([x.ticks().to_vec(), x.lanes().collect()]) {
+            for value in values.into_iter().filter(|_| frame.x_grid) {
+                let at = x.map(&value, (rect.left, rect.right()));
+                self.stroke(vec![(at, rect.top), (at, rect.bottom())], style);
+            }
+        }
+        for (style, values) in styles.into_iter().zip([y.ticks().to_vec(), y.lanes().collect()]) {
+            for value in values.into_iter().filter(|_| frame.y_grid) {
+                let at = y.map(&value, (rect.bottom(), rect.top));
+                self.stroke(vec![(rect.left, at), (rect.right(), at)], style);
+            }
+        }
+        if frame.y_grid && y.crosses_zero() {
+            let at = y.map(&0.0, (rect.bottom(), rect.top));
+            self.stroke(vec![(rect.left, at), (rect.right(), at)], Paint::from(Ink::Axis).stroke(10));
+        }
+    }
+
+    /// Short ticks between the ticks of a logarithmic axis, and a break in the line before each lane.
+    fn axis_details(&self, rect: Rect, x: &Scale) {
+        let style = Paint::from(Ink::Axis).stroke(10);
+        let (ends, bottom) = ((rect.left, rect.right()), rect.bottom());
+        let minor: Vec<i32> = x.minor_ticks().iter().map(|tick| x.map(tick, ends)).collect();
+        if minor.windows(2).all(|pair| (pair[1] - pair[0]).abs() >= px(2)) {
+            for at in minor {
+                self.stroke(vec![(at, bottom), (at, bottom + 25)], style);
+            }
+        }
+        let (first, last) = x.ends(ends);
+        let breaks =
+            x.has_lanes().into_iter().zip([first - 60, last + 60]).filter(|(has_lanes, _)| *has_lanes);
+        for at in breaks.map(|(_, at)| at) {
+            self.rectangle([at - 20, bottom - 15, at + 20, bottom + 15], Paint::from(Ink::Page).fill());
+            for x in [at - 20, at + 20] {
+                self.stroke(vec![(x - 12, bottom + 35), (x + 12, bottom - 35)], style);
+            }
+        }
     }
 }
 
 /// Of a disc or a ring.
 pub(super) const MARKER_RADIUS: i32 = 36;
+
+/// Above the plots: markers, and what they mean.
+pub(super) struct Legend {
+    top: i32,
+    entries: Vec<(Marker, Ink, String)>,
+}
+
+/// From a marker's left end to its meaning.
+const LEGEND_INDENT: i32 = px(14);
+
+impl Legend {
+    pub(super) fn new(top: i32) -> Legend {
+        Legend { top, entries: Vec::new() }
+    }
+
+    /// Adds an entry if it isn't there.
+    pub(super) fn add(&mut self, marker: Marker, ink: Ink, meaning: &str) {
+        let entry = (marker, ink, meaning.to_owned());
+        if !self.entries.contains(&entry) {
+            self.entries.push(entry);
+        }
+    }
+
+    /// Where entries start, at half the height of their lines.
+    fn places(&self) -> Vec<Point> {
+        let (mut x, mut y) = (MARGIN, self.top + LINE_HEIGHT / 2);
+        let mut places = Vec::new();
+        for (_, _, meaning) in &self.entries {
+            let size = LEGEND_INDENT + width(meaning, TEXT_SIZE);
+            if x > MARGIN && x + size > WIDTH - MARGIN {
+                (x, y) = (MARGIN, y + LINE_HEIGHT);
+            }
+            places.push((x, y));
+            x += size + px(18);
+        }
+        places
+    }
+
+    /// Where it ends: where it starts if it is empty.
+    pub(super) fn bottom(&self) -> i32 {
+        self.places().last().map_or(self.top, |place| place.1 + LINE_HEIGHT / 2 + px(4))
+    }
+
+    pub(super) fn draw(&self, canvas: &Canvas) {
+        for ((marker, ink, meaning), (x, y)) in self.entries.iter().zip(self.places()) {
+            canvas.marker(*marker, (x + px(5), y), *ink);
+            let ink = if *ink == Ink::Text { Ink::Muted } else { *ink };
+            canvas.text(meaning, (x + LEGEND_INDENT, y), Look::label(ink));
+        }
+    }
+}
+
+/// Places for a label right and left of a vertical line, from the top down.
+fn beside_vertical(plot: &Plot, at: i32) -> impl Iterator<Item = Place> {
+    let heights = (plot.rect.top + px(3)..plot.rect.bottom() - px(15)).step_by(px(12) as usize);
+    heights.flat_map(move |height| {
+        [((at + px(4), height), HPos::Left, VPos::Top), ((at - px(4), height), HPos::Right, VPos::Top)]
+    })
+}
+
+/// Places for a label along a line, from its middle on.
+pub(super) fn along(line: &[Point]) -> Vec<Place> {
+    let length = |ends: &[Point]| {
+        let (dx, dy) = (f64::from(ends[1].0 - ends[0].0), f64::from(ends[1].1 - ends[0].1));
+        (dx * dx + dy * dy).sqrt()
+    };
+    let whole: f64 = line.windows(2).map(length).sum();
+    let point_at = |part: f64| {
+        let mut rest = part * whole;
+        for ends in line.windows(2) {
+            let long = length(ends);
+            if long > 0.0 && rest <= long {
+                let between = |a: i32, b: i32| a + (f64::from(b - a) * (rest / long)).round() as i32;
+                return (between(ends[0].0, ends[1].0), between(ends[0].1, ends[1].1));
+            }
+            rest -= long;
+        }
+        *line.last().expect("a line has points")
+    };
+    let parts = [0.5, 0.6, 0.4, 0.7, 0.3, 0.8, 0.2, 0.9, 0.1, 1.0, 0.0];
+    parts.into_iter().flat_map(|part| around(point_at(part), px(4))).collect()
+}
+
+/// Places for a label at that distance from a point.
+pub(super) fn around((x, y): Point, distance: i32) -> [Place; 8] {
+    let near = distance / 2;
+    [
+        ((x + distance, y - near), HPos::Left, VPos::Bottom),
+        ((x - distance, y + near), HPos::Right, VPos::Top),
+        ((x - distance, y - near), HPos::Right, VPos::Bottom),
+        ((x + distance, y + near), HPos::Left, VPos::Top),
+        ((x + distance, y), HPos::Left, VPos::Center),
+        ((x - distance, y), HPos::Right, VPos::Center),
+        ((x, y - distance), HPos::Center, VPos::Bottom),
+        ((x, y + distance), HPos::Center, VPos::Top),
+    ]
+}
 
 /// The widest of some texts.
 pub(super) fn widest<'a>(texts: impl IntoIterator<Item = &'a str>, size: i32) -> i32 {

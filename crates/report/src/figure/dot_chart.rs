@@ -2,16 +2,16 @@
 use plotters::style::text_anchor::{HPos, VPos};
 
 use super::canvas::{
-    Canvas, Frame, LINE_HEIGHT, Look, MARGIN, MARKER_RADIUS, Rect, TEXT_SIZE, TICK_ROOM, TICK_SIZE, WIDTH,
-    px, widest,
+    Canvas, Frame, LINE_HEIGHT, Legend, Look, MARGIN, MARKER_RADIUS, Plot, Rect, TEXT_SIZE, TICK_ROOM,
+    TICK_SIZE, WIDTH, px,
 };
 use super::ink::{DASHED, Paint};
-use super::markup::width;
+use super::markup::{bold_width, width};
 use super::path::Point;
 use super::scale::{Axis, Scale};
 use super::{Figure, Ink, ink_of};
 
-/// The shape of a dot: tells sets of dots apart without their colour.
+/// The shape of a dot or a mark: tells sets apart without their colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Marker {
     /// A filled circle.
@@ -20,6 +20,10 @@ pub enum Marker {
     Ring,
     /// A filled square on its corner.
     Diamond,
+    /// A filled square.
+    Square,
+    /// A filled triangle.
+    Triangle,
 }
 
 /// One row of a [`DotChart`].
@@ -57,7 +61,7 @@ impl DotRow {
         DotRow { median: Some(median), ..self }
     }
 
-    /// A thin line from `low` to `high` along the row.
+    /// A thin line from `low` to `high` along the row. An infinite end has an arrow head.
     pub fn interval(self, low: f64, high: f64) -> DotRow {
         DotRow { interval: Some((low, high)), ..self }
     }
@@ -79,6 +83,21 @@ impl DotRow {
 }
 
 /// A dot chart: named rows over one horizontal axis of values, if wanted in groups.
+///
+/// ```
+/// use longlag_report::figure::{Axis, DotChart, DotRow, Marker};
+///
+/// // Runs that hadn't solved the task after 50,000 updates count as infinite.
+/// let never = f64::INFINITY;
+/// let figure = DotChart::new(
+///     "Updates until the task is solved: the LSTM's median is 1900, most RNNs don't solve it.",
+///     Axis::log("Updates until solved").infinity("> 50,000"),
+/// )
+/// .row(DotRow::new("RNN").dots(Marker::Ring, [41e3, never, never]).median(never).interval(41e3, never))
+/// .row(DotRow::new("LSTM").dots(Marker::Ring, [900.0, 1900.0, 4800.0]).median(1900.0).note("1900"))
+/// .figure();
+/// assert_eq!(figure.lint(), Vec::<String>::new());
+/// ```
 #[derive(Clone, Debug)]
 pub struct DotChart {
     description: String,
@@ -130,10 +149,10 @@ impl DotChart {
         let references = self.references.iter().map(|(_, value)| *value);
         let scale = self.axis.scale(rows().flat_map(DotRow::values).chain(references), 7, true);
 
-        // Bold text is a little wider.
-        let column = |texts: Vec<&str>| match widest(texts, TEXT_SIZE * 106 / 100) {
-            0 => 0,
-            width => width + px(12),
+        let column = |texts: Vec<&str>| match texts.into_iter().map(|text| bold_width(text, TEXT_SIZE)).max()
+        {
+            None | Some(0) => 0,
+            Some(width) => width + px(12),
         };
         let group_column = column(self.groups.iter().map(|(name, _)| name.as_str()).collect());
         let row_column = column(rows().map(|row| row.name.as_str()).collect());
@@ -143,8 +162,10 @@ impl DotChart {
 
         let left = MARGIN + group_column + row_column;
         let right = WIDTH - MARGIN - note_column.max(px(14));
-        let legend = self.legend_places();
-        let legend_bottom = legend.last().map_or(MARGIN, |place| place.1 + LINE_HEIGHT / 2 + px(4));
+        let mut legend = Legend::new(MARGIN);
+        self.legend.iter().for_each(|(marker, meaning)| legend.add(*marker, Ink::Text, meaning));
+        let legend_bottom = legend.bottom();
+        let scale = scale.horizontal(right - left, TICK_SIZE);
         let names = self.reference_places(&scale, left, right);
         let name_lines = names.iter().map(|place| place.line + 1).max().unwrap_or(0);
         let top = legend_bottom + LINE_HEIGHT * name_lines + px(4);
@@ -153,21 +174,17 @@ impl DotChart {
         let title_top = top + height + TICK_ROOM;
 
         let canvas = Canvas::new(title_top + LINE_HEIGHT + MARGIN, &self.description);
-        for ((marker, meaning), &(x, y)) in self.legend.iter().zip(&legend) {
-            canvas.marker(*marker, (x + px(5), y), Ink::Text);
-            canvas.text(meaning, (x + LEGEND_INDENT, y), Look::label(Ink::Muted));
-        }
+        legend.draw(&canvas);
         let rect = Rect { left, top, width: right - left, height };
-        let frame = Frame { x_labels: true, y_labels: false, x_grid: true, y_grid: false };
-        let plot = canvas.plot(rect, scale.clone(), Scale::plain(1.0), frame);
-        let at = |value: f64| plot.at(value, 0.0).0;
+        let frame = Frame { x_labels: true, y_labels: false, x_grid: true, y_grid: false, x_axis: true };
+        let plot = canvas.plot(rect, &scale, &Scale::plain(1.0), frame);
 
         for ReferencePlace { name, value, centre, line } in &names {
             if !value.is_finite() || !scale.holds(*value) {
                 canvas.note(format!("the reference {name:?} at {value} is outside the axis"));
                 continue;
             }
-            let (x, bottom) = (at(*value), legend_bottom + LINE_HEIGHT * (line + 1));
+            let (x, bottom) = (plot.at_x(*value), legend_bottom + LINE_HEIGHT * (line + 1));
             canvas.stroke(
                 vec![(x, bottom), (x, rect.bottom())],
                 Paint::from(Ink::Muted).with(DASHED).stroke(12),
@@ -192,30 +209,14 @@ impl DotChart {
                 let look = if grouped { look } else { look.bold() };
                 canvas.text(&row.name, (MARGIN + group_column, middle), look);
                 canvas.text(&row.note, (right + px(12), middle), Look::label(ink).bold());
-                draw_row(&canvas, &scale, row, ink, middle, row_height, &at);
+                draw_row(&canvas, &plot, &scale, row, ink, middle, row_height);
                 y += row_height;
             }
             y += group_gap;
         }
         let look = Look::label(Ink::Muted).held(HPos::Center, VPos::Center);
         canvas.text(&self.axis.title, ((left + right) / 2, title_top + LINE_HEIGHT / 2), look);
-        drop(plot);
         canvas.finish()
-    }
-
-    /// Where the entries of the legend start, at half the height of their lines.
-    fn legend_places(&self) -> Vec<Point> {
-        let (mut x, mut y) = (MARGIN, MARGIN + LINE_HEIGHT / 2);
-        let mut places = Vec::new();
-        for (_, meaning) in &self.legend {
-            let size = LEGEND_INDENT + width(meaning, TEXT_SIZE);
-            if x > MARGIN && x + size > WIDTH - MARGIN {
-                (x, y) = (MARGIN, y + LINE_HEIGHT);
-            }
-            places.push((x, y));
-            x += size + px(18);
-        }
-        places
     }
 
     /// Where the names of references stand: centred above their lines if there is room, in the lowest
@@ -243,9 +244,6 @@ impl DotChart {
     }
 }
 
-/// From a marker's left end to its meaning.
-const LEGEND_INDENT: i32 = px(14);
-
 /// The name of a reference: its middle, and its line from the top.
 struct ReferencePlace<'a> {
     name: &'a str,
@@ -254,30 +252,28 @@ struct ReferencePlace<'a> {
     line: i32,
 }
 
-fn draw_row(
-    canvas: &Canvas,
-    scale: &Scale,
-    row: &DotRow,
-    ink: Ink,
-    middle: i32,
-    height: i32,
-    at: &dyn Fn(f64) -> i32,
-) {
+fn draw_row(canvas: &Canvas, plot: &Plot, scale: &Scale, row: &DotRow, ink: Ink, middle: i32, height: i32) {
     if let Some(value) = row.values().find(|value| !scale.holds(*value)) {
         canvas.note(format!("row {:?}: {value} is outside the axis", row.name));
     }
     if let Some((low, high)) = row.interval.filter(|(low, high)| scale.holds(*low) && scale.holds(*high)) {
-        canvas.stroke(vec![(at(low), middle), (at(high), middle)], Paint::from(ink).stroke(15));
+        let ends = [(plot.at_x(low), middle), (plot.at_x(high), middle)];
+        canvas.stroke(ends.to_vec(), Paint::from(ink).stroke(15));
+        for (value, [from, to]) in [(low, [ends[1], ends[0]]), (high, ends)] {
+            if scale.odd(value).is_some() {
+                canvas.arrow_head(from, to, ink);
+            }
+        }
     }
     if let Some(median) = row.median.filter(|median| scale.holds(*median)) {
-        let (x, reach) = (at(median), height * 2 / 5);
+        let (x, reach) = (plot.at_x(median), height * 2 / 5);
         canvas.stroke(vec![(x, middle - reach), (x, middle + reach)], Paint::from(Ink::Text).stroke(20));
     }
     let mut dots: Vec<(i32, Marker)> = row
         .dots
         .iter()
         .filter(|dot| scale.holds(dot.1))
-        .map(|&(marker, value)| (at(value), marker))
+        .map(|&(marker, value)| (plot.at_x(value), marker))
         .collect();
     dots.sort_by_key(|dot| dot.0);
     let mut placed: Vec<Point> = Vec::new();

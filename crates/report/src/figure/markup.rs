@@ -111,6 +111,11 @@ pub(super) fn width(markup: &str, size: i32) -> i32 {
     runs(markup).iter().map(run_width).sum::<i32>() * size / 1000
 }
 
+/// Width of a bold text, which is a little wider.
+pub(super) fn bold_width(markup: &str, size: i32) -> i32 {
+    width(markup, size * 106 / 100)
+}
+
 /// Breaks a text at spaces into lines no wider than `limit`.
 pub(super) fn wrap(markup: &str, size: i32, limit: i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

@@ -3,6 +3,14 @@
 /// A position in tenths of a pixel.
 pub(super) type Point = (i32, i32);
 
+/// A rectangle: left, top, right, bottom.
+pub(super) type Bounds = [i32; 4];
+
+/// Whether two rectangles have a part in common that is more than a border.
+pub(super) fn overlap(a: Bounds, b: Bounds) -> bool {
+    a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3]
+}
+
 /// Writes path data.
 #[derive(Debug, Default)]
 pub(super) struct Pen {
@@ -133,7 +141,7 @@ pub(super) fn simplify(points: &[Point]) -> Vec<Point> {
 }
 
 /// The part of the segment from `a` to `b` inside the rectangle, borders included (Liang and Barsky 1984).
-pub(super) fn clip(a: Point, b: Point, [left, top, right, bottom]: [i32; 4]) -> Option<(Point, Point)> {
+pub(super) fn clip(a: Point, b: Point, [left, top, right, bottom]: Bounds) -> Option<(Point, Point)> {
     let (x, y) = (f64::from(a.0), f64::from(a.1));
     let (dx, dy) = (f64::from(b.0) - x, f64::from(b.1) - y);
     let (mut enter, mut leave) = (0.0f64, 1.0f64);

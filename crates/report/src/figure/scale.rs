@@ -2,25 +2,59 @@
 use longlag_numerics::Real;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 
+use super::markup::width;
 use super::path::Point;
 use crate::format::{format_integer, format_value};
 use crate::number::round_significant;
 
-/// An axis as a chart asks for it: a title, linear or logarithmic, and a range where the data's own will
-/// not do.
+/// An axis as a chart asks for it: a title; linear, logarithmic or of names; and a range where the data's own
+/// will not do.
+///
+/// ```
+/// use longlag_report::figure::Axis;
+///
+/// let norms = Axis::log("Gradient norm");
+/// let accuracy = Axis::linear("Test accuracy").percent().range(0.0, 1.0);
+/// // Runs that hadn't solved the task when they were stopped have +∞ updates.
+/// let updates = Axis::log("Updates until solved").infinity("> 50,000");
+/// // Values 0, 1 and 2.
+/// let optimizers = Axis::names("Optimizer", ["SGD", "momentum", "Adam"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Axis {
     pub(super) title: String,
-    logarithmic: bool,
-    percent: bool,
+    pub(super) logarithmic: bool,
+    pub(super) percent: bool,
     range: Option<(f64, f64)>,
     ticks: Option<Vec<f64>>,
+    names: Vec<String>,
+    infinity: Option<String>,
 }
 
 impl Axis {
     /// A linear axis.
     pub fn linear(title: impl Into<String>) -> Axis {
-        Axis { title: title.into(), logarithmic: false, percent: false, range: None, ticks: None }
+        Axis {
+            title: title.into(),
+            logarithmic: false,
+            percent: false,
+            range: None,
+            ticks: None,
+            names: Vec::new(),
+            infinity: None,
+        }
+    }
+
+    /// An axis of names: the first has its place at 0, the second at 1. On a vertical axis the first is the
+    /// topmost.
+    ///
+    /// # Panics
+    /// If there is no name.
+    #[track_caller]
+    pub fn names<N: Into<String>>(title: impl Into<String>, names: impl IntoIterator<Item = N>) -> Axis {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        assert!(!names.is_empty(), "an axis of names without a name");
+        Axis { names, ..Axis::linear(title) }
     }
 
     /// A logarithmic axis with ticks at powers of ten.
@@ -53,6 +87,17 @@ impl Axis {
         self
     }
 
+    /// What +∞ means on this axis, to stand where its tick label `∞` would: `> 50,000` for what was stopped
+    /// at that many.
+    pub fn infinity(mut self, meaning: impl Into<String>) -> Axis {
+        self.infinity = Some(meaning.into());
+        self
+    }
+
+    pub(super) fn is_of_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
     /// The scale for that data with about `intervals` steps between ticks. `round` widens the range to
     /// whole steps.
     pub(super) fn scale(&self, data: impl IntoIterator<Item = f64>, intervals: i32, round: bool) -> Scale {
@@ -68,30 +113,39 @@ impl Axis {
         lanes.sort();
         let (lanes_below, lanes_above) = lanes.into_iter().partition(|odd| *odd <= Odd::Zero);
         let position = |value| if self.logarithmic { log10(value) } else { value };
+        let given = self.range.is_some() || !self.names.is_empty();
         let (from, to) = match self.range {
+            _ if !self.names.is_empty() => (-0.5, self.names.len() as f64 - 0.5),
             Some((from, to)) => (position(from), position(to)),
             None if least <= greatest => (position(least), position(greatest)),
             None => (0.0, 1.0),
         };
         let (mut low, mut high) = (from.min(to), from.max(to));
-        if self.range.is_none() && self.logarithmic {
-            (low, high) = (low.floor(), high.ceil());
+        if !given {
+            // Also where values differ by less than labels would show.
+            let whole_decades = self.logarithmic && (round || high - low < 1e-3);
+            (low, high) = match whole_decades {
+                true => (low.floor(), high.ceil().max(low.floor() + 1.0)),
+                false if self.logarithmic => (low, high),
+                false => distinct(low, high),
+            };
         }
-        if low == high {
-            (low, high) = if self.logarithmic { (low, low + 1.0) } else { (low - 0.5, high + 0.5) };
-        }
-        let step = if self.logarithmic {
-            decade_step(high - low, intervals)
+        let step = if self.is_of_names() {
+            Step { digit: 1, exponent: 0 }
         } else {
             round_step(high - low, intervals)
         };
-        if self.range.is_none() && round && !self.logarithmic {
+        if !given && round && !self.logarithmic {
             // Within rounding of a tick is on the tick.
             let width = step.times(1);
             low = step.times((low / width + 1e-9).floor() as i64);
             high = step.times((high / width - 1e-9).ceil() as i64);
         }
-        let ticks = self.ticks.clone().unwrap_or_else(|| step.ticks(low, high, self.logarithmic));
+        let ticks = match &self.ticks {
+            Some(ticks) => Ticks::chosen(ticks),
+            None if self.logarithmic => Ticks::logarithmic(low, high, intervals),
+            None => Ticks::chosen(&step.ticks(low, high)),
+        };
         let (from, to) = if from > to { (high, low) } else { (low, high) };
         Scale {
             from,
@@ -99,14 +153,51 @@ impl Axis {
             logarithmic: self.logarithmic,
             percent: self.percent,
             ticks,
+            names: self.names.clone(),
+            infinity: self.infinity.clone(),
             lanes_below,
             lanes_above,
+            lane: LANE,
+            inset: 0,
         }
+    }
+
+    /// The scale for that data that reaches as far to either side of `middle`; see [`Axis::scale`].
+    pub(super) fn scale_around(
+        &self,
+        middle: f64,
+        data: impl IntoIterator<Item = f64>,
+        intervals: i32,
+    ) -> Scale {
+        let mirrored = |value: f64| match Odd::of(value, self.logarithmic) {
+            Some(_) => value,
+            None if self.logarithmic => middle * (middle / value),
+            None => middle - (value - middle),
+        };
+        let range = self.range.map(|(from, to)| {
+            let ends = [from, to, mirrored(from), mirrored(to)];
+            (ends.into_iter().fold(from, f64::min), ends.into_iter().fold(to, f64::max))
+        });
+        let data = data.into_iter().flat_map(|value| [value, mirrored(value)]);
+        Axis { range, ..self.clone() }.scale(data, intervals, true)
     }
 }
 
+/// The two, or a range around them if ticks between them would need more digits than labels have, or if they
+/// are farther apart than numbers go.
+fn distinct(low: f64, high: f64) -> (f64, f64) {
+    const FAR: f64 = 1e300;
+    let (low, high) = (low.clamp(-FAR, FAR), high.clamp(-FAR, FAR));
+    let size = low.abs().max(high.abs());
+    if high - low > 1e-9 * size && high - low > 1.0 / FAR {
+        return (low, high);
+    }
+    let reach = f64::max(0.5, 0.1 * size);
+    (low - reach, high + reach)
+}
+
 /// Decimal logarithm; exact for powers of ten, so that ticks lie where they should to the last unit.
-fn log10(value: f64) -> f64 {
+pub(super) fn log10(value: f64) -> f64 {
     let text = format!("{value:e}");
     let (mantissa, exponent) = text.split_once('e').expect("a finite number in scientific form");
     let parse = |text: &str| text.parse::<f64>().expect("formatted by Rust");
@@ -117,6 +208,57 @@ fn log10(value: f64) -> f64 {
 struct Step {
     digit: i64,
     exponent: i32,
+}
+
+/// Where an axis has ticks.
+#[derive(Clone, Debug)]
+struct Ticks {
+    labelled: Vec<f64>,
+    minor: Vec<f64>,
+    /// Powers of ten are written without superscripts, as the other ticks between them are.
+    plain: bool,
+    /// Some may go if their labels need more room than there is.
+    dense: bool,
+}
+
+impl Ticks {
+    fn chosen(ticks: &[f64]) -> Ticks {
+        let plain = ticks.iter().any(|tick| *tick > 0.0 && log10(*tick) != log10(*tick).round());
+        Ticks { labelled: ticks.to_vec(), minor: Vec::new(), plain, dense: false }
+    }
+
+    /// Between two decimal logarithms: at powers of ten; if these are few at 1, 2 and 5 in each decade; within a
+    /// fraction of a decade as on a linear axis.
+    fn logarithmic(low: f64, high: f64, intervals: i32) -> Ticks {
+        let decades = high - low;
+        let step = decade_step(decades, intervals);
+        let powers: Vec<f64> =
+            step.ticks(low, high).into_iter().map(power_of_ten).filter(is_positive).collect();
+        if 3.0 * decades > f64::from(intervals) && (powers.len() > 1 || decades > 2.0) {
+            let minor = step.digit == 1 && decades <= 8.0;
+            let minor = if minor { in_decades(low, high, &MINOR) } else { Vec::new() };
+            return Ticks { labelled: powers, minor, plain: false, dense: false };
+        }
+        let few = in_decades(low, high, &[1, 2, 5]);
+        if few.len() > 1 {
+            return Ticks { labelled: few, minor: Vec::new(), plain: true, dense: true };
+        }
+        let [from, to] = [low, high].map(|exponent| Real::exp(exponent * std::f64::consts::LN_10));
+        let within = round_step(to - from, intervals).ticks(from, to);
+        Ticks { labelled: within, minor: Vec::new(), plain: true, dense: false }
+    }
+}
+
+/// Of ticks between powers of ten.
+const MINOR: [u8; 8] = [2, 3, 4, 5, 6, 7, 8, 9];
+
+/// These multiples of the powers of ten between two decimal logarithms.
+fn in_decades(low: f64, high: f64, digits: &[u8]) -> Vec<f64> {
+    let decades = low.floor() as i32..=high.ceil() as i32;
+    let values = decades.flat_map(|exponent| digits.iter().map(move |digit| format!("{digit}e{exponent}")));
+    let values = values.map(|text| text.parse::<f64>().expect("a number in scientific form"));
+    let inside = |value: &f64| (low - 1e-9..=high + 1e-9).contains(&log10(*value));
+    values.filter(is_positive).filter(inside).collect()
 }
 
 /// 1, 2 or 5 times a power of ten.
@@ -140,12 +282,17 @@ impl Step {
         format!("{}e{}", n * self.digit, self.exponent).parse().expect("formatted by Rust")
     }
 
-    fn ticks(&self, low: f64, high: f64, logarithmic: bool) -> Vec<f64> {
+    /// Its multiples between two values.
+    fn ticks(&self, low: f64, high: f64) -> Vec<f64> {
         let width = self.times(1);
         let (first, last) = ((low / width - 1e-9).ceil() as i64, (high / width + 1e-9).floor() as i64);
-        let value = |position: f64| if logarithmic { power_of_ten(position) } else { position };
-        (first..=last).map(|n| value(self.times(n))).collect()
+        (first..=last).map(|n| self.times(n)).collect()
     }
+}
+
+/// Whether it is neither 0 nor infinite, as powers of ten are where numbers end.
+fn is_positive(value: &f64) -> bool {
+    *value > 0.0 && value.is_finite()
 }
 
 fn power_of_ten(exponent: f64) -> f64 {
@@ -200,7 +347,7 @@ impl Odd {
     }
 }
 
-/// Tenths of a pixel from lane to lane, and from the axis to the first one.
+/// Tenths of a pixel from lane to lane where their labels are short or on top of each other.
 const LANE: i32 = 180;
 
 /// One axis of a chart, from values to positions.
@@ -214,9 +361,14 @@ pub(super) struct Scale {
     to: f64,
     logarithmic: bool,
     percent: bool,
-    ticks: Vec<f64>,
+    ticks: Ticks,
+    names: Vec<String>,
+    infinity: Option<String>,
     lanes_below: Vec<Odd>,
     lanes_above: Vec<Odd>,
+    /// From lane to lane, and from the axis to the first one.
+    lane: i32,
+    inset: i32,
 }
 
 impl Scale {
@@ -225,12 +377,73 @@ impl Scale {
         Axis::linear("").range(0.0, to).ticks([]).scale([], 1, false)
     }
 
+    /// For a horizontal axis of that length with labels of that size: with lanes wide enough for what +∞ means,
+    /// and labels at powers of ten only where more would touch each other.
+    pub(super) fn horizontal(mut self, length: i32, label_size: i32) -> Scale {
+        if let Some(meaning) = self.infinity.as_ref().filter(|_| self.lanes_above.contains(&Odd::Infinity)) {
+            self.lane = LANE.max(width(meaning, label_size) / 2 + 260);
+        }
+        let label = |tick: &f64| (self.position(*tick, (0, length)), width(&self.label(*tick), label_size));
+        let labels: Vec<(i32, i32)> = self.ticks().iter().map(label).collect();
+        let touch = |pair: &[(i32, i32)]| {
+            let ((a, width_a), (b, width_b)) = (pair[0], pair[1]);
+            (b - a).abs() < (width_a + width_b) / 2 + 50
+        };
+        if self.ticks.dense && labels.windows(2).any(touch) {
+            let (low, high) = (self.from.min(self.to), self.from.max(self.to));
+            self.ticks.labelled = in_decades(low, high, &[1]);
+            self.ticks.minor = in_decades(low, high, &MINOR);
+        }
+        self
+    }
+
+    /// With free room at both ends, for marks that would lie on the plot's border.
+    pub(super) fn inset(self, inset: i32) -> Scale {
+        Scale { inset, ..self }
+    }
+
+    /// From its end to its beginning.
+    pub(super) fn turned(self) -> Scale {
+        Scale { from: self.to, to: self.from, ..self }
+    }
+
+    pub(super) fn is_of_names(&self) -> bool {
+        !self.names.is_empty()
+    }
+
+    /// Whether the axis goes through zero, with room on both sides.
+    pub(super) fn crosses_zero(&self) -> bool {
+        !self.logarithmic
+            && !self.is_of_names()
+            && self.from.min(self.to) < 0.0
+            && self.from.max(self.to) > 0.0
+    }
+
+    /// The ticks that have labels, without lanes.
+    pub(super) fn ticks(&self) -> &[f64] {
+        &self.ticks.labelled
+    }
+
+    /// The ticks between them that have none.
+    pub(super) fn minor_ticks(&self) -> &[f64] {
+        &self.ticks.minor
+    }
+
+    pub(super) fn has_lanes(&self) -> [bool; 2] {
+        [&self.lanes_below, &self.lanes_above].map(|lanes| !lanes.is_empty())
+    }
+
+    /// A value for every lane.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = f64> {
+        self.lanes_below.iter().chain(&self.lanes_above).map(|odd| odd.value())
+    }
+
     pub(super) fn odd(&self, value: f64) -> Option<Odd> {
         Odd::of(value, self.logarithmic)
     }
 
     /// Where between its ends the axis has a value that is not odd: from 0 to 1 if inside.
-    fn fraction(&self, value: f64) -> f64 {
+    pub(super) fn fraction(&self, value: f64) -> f64 {
         let position = if self.logarithmic { log10(value) } else { value };
         (position - self.from) / (self.to - self.from)
     }
@@ -251,40 +464,55 @@ impl Scale {
 
     pub(super) fn label(&self, tick: f64) -> String {
         if let Some(odd) = self.odd(tick) {
-            return odd.label().into();
+            return match &self.infinity {
+                Some(meaning) if odd == Odd::Infinity => meaning.clone(),
+                _ => odd.label().into(),
+            };
         }
-        if !self.logarithmic {
-            // Twelve digits: enough for any tick, and without the last bits' noise.
-            let shown = round_significant(if self.percent { tick * 100.0 } else { tick }, 12);
-            let whole = shown == shown.round() && shown.abs() < 1e6;
-            let text = if whole { format_integer(shown as i128) } else { format_value(&shown.into()) };
-            return text + if self.percent { "%" } else { "" };
+        if self.is_of_names() {
+            return self.names.get(tick as usize).cloned().unwrap_or_default();
         }
-        match log10(tick) {
-            exponent if exponent == exponent.round() && !(0.0..=1.0).contains(&exponent) => {
-                format!("10^{{{exponent}}}").replace('-', "−")
-            }
-            _ => format_value(&tick.into()),
+        let exponent = if self.logarithmic { log10(tick) } else { 0.0 };
+        let is_power = self.logarithmic && exponent == exponent.round();
+        if is_power
+            && !(0.0..=1.0).contains(&exponent)
+            && !(self.ticks.plain && (-3.0..6.0).contains(&exponent))
+        {
+            return format!("10^{{{exponent}}}").replace('-', "−");
         }
+        // Twelve digits: enough for any tick, and without the last bits' noise.
+        let shown = round_significant(if self.percent { tick * 100.0 } else { tick }, 12);
+        let whole = shown == shown.round() && shown.abs() < 1e6;
+        let text = if whole { format_integer(shown as i128) } else { format_value(&shown.into()) };
+        text + if self.percent { "%" } else { "" }
     }
 
     fn all_ticks(&self) -> Vec<f64> {
         let lane = |odd: &Odd| odd.value();
         let below = self.lanes_below.iter().map(lane);
-        below.chain(self.ticks.iter().copied()).chain(self.lanes_above.iter().map(lane)).collect()
+        below.chain(self.ticks().iter().copied()).chain(self.lanes_above.iter().map(lane)).collect()
+    }
+
+    /// Where the axis itself begins and ends between `start` and `end`: at these, if it has neither lanes nor
+    /// room at its ends.
+    pub(super) fn ends(&self, (start, end): Point) -> Point {
+        let towards_end = (end - start).signum();
+        // The outermost lane is half a lane away from the plot's border.
+        let room = |lanes: &[Odd]| match lanes.len() as i32 {
+            0 => self.inset,
+            lanes => self.lane * lanes + LANE / 2,
+        };
+        (start + towards_end * room(&self.lanes_below), end - towards_end * room(&self.lanes_above))
     }
 
     fn position(&self, value: f64, (start, end): Point) -> i32 {
         let towards_end = (end - start).signum();
-        // The outermost lane is half a lane away from the plot's border.
-        let room = |lanes: &[Odd]| if lanes.is_empty() { 0 } else { LANE * lanes.len() as i32 + LANE / 2 };
-        let first = start + towards_end * room(&self.lanes_below);
-        let last = end - towards_end * room(&self.lanes_above);
+        let (first, last) = self.ends((start, end));
         let lane = |lanes: &[Odd], odd| lanes.iter().position(|lane| *lane == odd).map(|index| index as i32);
         match self.odd(value) {
             Some(odd) => match (lane(&self.lanes_below, odd), lane(&self.lanes_above, odd)) {
-                (Some(index), _) => start + towards_end * (LANE * index + LANE / 2),
-                (_, Some(index)) => last + towards_end * LANE * (index + 1),
+                (Some(index), _) => start + towards_end * (self.lane * index + LANE / 2),
+                (_, Some(index)) => last + towards_end * self.lane * (index + 1),
                 _ => panic!("{value} has neither a place on the axis nor a lane"),
             },
             // Far outside is far off the figure, where everything is cut off.
@@ -316,6 +544,7 @@ impl Ranged for Scale {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn labels(axis: Axis, data: &[f64], intervals: i32) -> String {
         axis.scale(data.iter().copied(), intervals, true).labels().join(" ")
@@ -335,6 +564,93 @@ mod tests {
         assert_eq!(labels(Axis::linear(""), &[], 5), "0 0.2 0.4 0.6 0.8 1");
         assert_eq!(labels(Axis::linear(""), &[2.0], 2), "1.5 2 2.5");
         assert_eq!(labels(Axis::linear("").range(64.0, 1.0), &[], 4), "20 40 60");
+    }
+
+    #[test]
+    fn two_hundred_decades_have_few_ticks() {
+        assert_eq!(labels(Axis::log(""), &[1e-200, 3e9], 6), "10^{−200} 10^{−150} 10^{−100} 10^{−50} 1");
+        assert_eq!(labels(Axis::log("").range(110.0, 170.0), &[], 6), "120 140 160");
+        assert_eq!(labels(Axis::log("").ticks([10.0, 100.0]), &[10.0, 1e3], 6), "10 10^{2}");
+        assert_eq!(labels(Axis::log("").ticks([50.0, 100.0]), &[10.0, 1e3], 6), "50 100");
+        let few = |intervals| labels(Axis::log("").range(30.0, 4000.0), &[], intervals);
+        assert_eq!(few(7), "50 100 200 500 1000 2000");
+        assert_eq!(few(6), "10^{2} 10^{3}");
+        let minor = Axis::log("").range(50.0, 4000.0).scale([], 4, true);
+        let expected = (5..10).map(|n| 10.0 * f64::from(n)).chain((2..10).map(|n| 100.0 * f64::from(n)));
+        assert_eq!(minor.minor_ticks(), expected.chain([2e3, 3e3, 4e3]).collect::<Vec<f64>>());
+    }
+
+    #[test]
+    fn names_have_whole_places() {
+        let scale = Axis::names("", ["a", "b", "c"]).scale([0.0, 2.0], 5, false);
+        assert_eq!(scale.labels(), ["a", "b", "c"]);
+        assert_eq!([0.0, 1.0, 2.0].map(|index| scale.map(&index, (0, 600))), [100, 300, 500]);
+        assert_eq!(scale.turned().map(&0.0, (0, 600)), 500);
+    }
+
+    #[test]
+    fn labels_of_a_horizontal_axis_do_not_touch() {
+        let scale = || Axis::log("").range(500.0, 50_000.0).scale([], 7, false);
+        assert_eq!(scale().horizontal(6000, 120).ticks(), [500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4]);
+        assert_eq!(scale().horizontal(2000, 120).ticks(), [1e3, 1e4]);
+        let axis = Axis::linear("").infinity("> 1000");
+        assert_eq!(axis.scale([0.0, 1.0, f64::INFINITY], 1, false).labels(), ["0", "1", "> 1000"]);
+        assert_eq!(axis.scale([0.0, 1.0], 1, false).labels(), ["0", "1"]);
+    }
+
+    #[test]
+    fn the_middle_is_in_the_middle() {
+        let middle_of = |axis: Axis, middle: f64, data: &[f64]| {
+            axis.scale_around(middle, data.iter().copied(), 6).fraction(middle)
+        };
+        for data in [&[-0.3, 7.1][..], &[1.0, 2.0], &[0.0], &[f64::NAN, -4.0]] {
+            assert_eq!(middle_of(Axis::linear(""), 0.0, data), 0.5, "{data:?}");
+        }
+        assert_eq!(middle_of(Axis::linear("").range(-1.0, 5.0), 0.0, &[]), 0.5);
+        assert_eq!(middle_of(Axis::log(""), 1.0, &[0.01, 2.0]), 0.5);
+    }
+
+    proptest! {
+        /// Whatever the data, also where floats end: the axis holds it, in its order, and its ticks can be told
+        /// apart.
+        #[test]
+        fn all_data_has_a_scale(
+            data in prop::collection::vec(prop::num::f64::ANY, 0..12),
+            near in prop::option::of((prop::num::f64::NORMAL, 0..60i32)),
+            logarithmic: bool,
+            round: bool,
+            intervals in 1..13,
+        ) {
+            let axis = if logarithmic { Axis::log("") } else { Axis::linear("") };
+            // Beside values from everywhere also such as differ in their last bits.
+            let data: Vec<f64> = match near {
+                Some((value, steps)) => (0..steps).map(|i| value * (1.0 + f64::from(i) * f64::EPSILON)).collect(),
+                None => data,
+            };
+            let data = || data.iter().copied().filter(|value| !value.is_finite() || value.abs() <= 1e300);
+            let scale = axis.scale(data(), intervals, round);
+            let ticks = scale.ticks();
+            let (low, high) = (scale.from.min(scale.to), scale.from.max(scale.to));
+            prop_assert!(low < high && (high - low).is_finite(), "{low} to {high}");
+            prop_assert!(ticks.iter().all(|tick| tick.is_finite() && scale.holds(*tick)), "{ticks:?}");
+            prop_assert!(ticks.windows(2).all(|pair| pair[0] < pair[1]), "{ticks:?}");
+            prop_assert!(ticks.len() as i32 <= 3 * intervals + 3, "{ticks:?} for {intervals} intervals");
+            let labels = scale.labels();
+            for (index, label) in labels.iter().enumerate() {
+                prop_assert!(!labels[..index].contains(label), "{labels:?}");
+            }
+            let mut numbers: Vec<f64> = data().filter(|value| scale.odd(*value).is_none()).collect();
+            numbers.sort_by(f64::total_cmp);
+            let ends = scale.ends((0, 4000));
+            let places: Vec<i32> = numbers.iter().map(|value| scale.map(value, (0, 4000))).collect();
+            prop_assert!(places.is_sorted(), "{places:?}");
+            prop_assert!(places.iter().all(|place| (ends.0..=ends.1).contains(place)), "{places:?} in {ends:?}");
+            for value in data() {
+                prop_assert!(scale.holds(value), "{value}");
+                let place = scale.map(&value, (0, 4000));
+                prop_assert_eq!(scale.odd(value).is_none(), (ends.0..=ends.1).contains(&place));
+            }
+        }
     }
 
     #[test]
@@ -358,7 +674,7 @@ mod tests {
     fn odd_values_have_lanes() {
         let data = [1.0, 10.0, 0.0, f64::NAN, f64::INFINITY, 0.0];
         let scale = Axis::log("").scale(data, 5, true);
-        assert_eq!(scale.labels(), ["0", "1", "10", "∞", "NaN"]);
+        assert_eq!(scale.labels(), ["0", "1", "2", "5", "10", "∞", "NaN"]);
         let places = [0.0, 1.0, 10.0, f64::INFINITY, f64::NAN].map(|value| scale.map(&value, (0, 1720)));
         assert_eq!(places, [90, 270, 1270, 1450, 1630]);
         assert!(!scale.holds(-1.0));

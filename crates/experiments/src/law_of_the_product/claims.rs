@@ -1,0 +1,119 @@
+//! The claims, each with the rule that it is judged by.
+
+use super::{Activation, Config, Setting, gaussian, starts};
+use crate::protocol::{
+    Claim, Contrast, GROWTH_MARGIN, Prediction, Primary, Rule,
+    SEEDS_OF_MEASUREMENTS,
+};
+use longlag_cells::init::Init;
+use longlag_report::{LookupError, Report};
+
+const fn claim(
+    id: &'static str,
+    statement: &'static str,
+    contrast: &'static str,
+    predicts: Prediction,
+    measure: fn(&Report) -> Result<Vec<Contrast>, LookupError>,
+) -> Claim {
+    let rule = Rule::Measured(Primary {
+        contrast,
+        predicts,
+        seeds: SEEDS_OF_MEASUREMENTS,
+        only_if: None,
+        measure,
+    });
+    Claim { id, statement, rule }
+}
+
+// ANCHOR: claims
+pub(super) const ALL: &[Claim] = &[
+    claim(
+        "A16",
+        "The gradient of a plain network vanishes exponentially in the length: every further step costs the \
+         same factor.",
+        "growth rate over four times as many steps less that over 100 steps, tanh, Gaussian of gain 1",
+        Prediction::Within(GROWTH_MARGIN),
+        |report| lengths(report, "four", "once"),
+    ),
+    claim(
+        "B3",
+        "An eigenvalue of the recurrent matrix above 1 (logistic: 4) makes gradients explode.",
+        "growth rate, at a spectral radius of 1.5 with tanh and of 4 with the logistic function",
+        Prediction::Beyond(GROWTH_MARGIN),
+        |report| {
+            let radius = |radius: f64| {
+                let init = Init::SpectralRadius { radius };
+                (format!("radius_{radius}"), init)
+            };
+            let tanh = rates(report, Activation::Tanh, &radius(1.5))?;
+            let logistic = rates(report, Activation::Logistic, &radius(4.0))?;
+            Ok([tanh, logistic].concat())
+        },
+    ),
+    claim(
+        "B13a",
+        "ReLU in place of tanh: the gradient neither vanishes nor explodes.",
+        "growth rate, ReLU, Gaussian of gain 1 and of gain √2",
+        Prediction::Within(GROWTH_MARGIN),
+        |report| {
+            let he = ("he".to_owned(), Init::Zero);
+            let one = rates(report, Activation::Relu, &gaussian(1.0))?;
+            Ok([one, rates(report, Activation::Relu, &he)?].concat())
+        },
+    ),
+    claim(
+        "B13b",
+        "ReLU and a start at the identity: the gradient neither vanishes nor explodes.",
+        "growth rate, ReLU, identity",
+        Prediction::Within(GROWTH_MARGIN),
+        |report| {
+            let [.., identity] = starts();
+            rates(report, Activation::Relu, &identity)
+        },
+    ),
+    claim(
+        "B13c",
+        "It is underflow: numbers with a wider range keep more of the gradient.",
+        "growth rate in f64 less that in f32, over all steps that f32 has numbers for",
+        Prediction::Beyond(GROWTH_MARGIN),
+        |report| lengths(report, "in_f64", "in_f32"),
+    ),
+];
+// ANCHOR_END: claims
+
+/// The config that a report was computed with.
+pub(super) fn config(report: &Report) -> Config {
+    report.config_as().unwrap_or_default()
+}
+
+/// At each width, the difference of two series of seeds.
+fn lengths(
+    report: &Report,
+    ours: &str,
+    theirs: &str,
+) -> Result<Vec<Contrast>, LookupError> {
+    let at = |&h: &usize| {
+        let of = |what: &str| report.find_series(&format!("{what}_h{h}"));
+        let pairs = of(ours)?.y().into_iter().zip(of(theirs)?.y());
+        let differences = pairs.map(|(a, b)| a - b);
+        Ok(Contrast::of_differences(format!("H = {h}"), differences))
+    };
+    config(report).widths.iter().map(at).collect()
+}
+
+/// At each width, the rates of a kind of network.
+fn rates(
+    report: &Report,
+    activation: Activation,
+    start: &(String, Init),
+) -> Result<Vec<Contrast>, LookupError> {
+    let Config { widths, noise, .. } = config(report);
+    let at = |hidden: usize| {
+        let start = start.clone();
+        let key = Setting { hidden, activation, start, noise }.key();
+        let rates = report.find_series(&format!("rate_{key}"))?.y();
+        let condition = key.replace('_', " ");
+        Ok(Contrast::of_differences(condition, rates))
+    };
+    widths.into_iter().map(at).collect()
+}
