@@ -195,7 +195,8 @@ fn norms(
             decades += Real::ln(largest) * LOG10_E;
         }
         if steps.contains(&t) {
-            all.push(decades + singular_values(&[next.clone()])[0]);
+            let norm = singular_values(std::slice::from_ref(&next))[0];
+            all.push(decades + norm);
         }
         so_far = Some(next);
     }
