@@ -12,7 +12,7 @@ use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
-use crate::summary::{add_band, add_facts, spread};
+use crate::summary::{add_band, add_facts, key_of, spread};
 use longlag_autodiff::Tape;
 use longlag_cells::{Cell, Initialisation, Linear, Network};
 use longlag_numerics::random::Rng;
@@ -377,9 +377,6 @@ impl Run for Training<'_> {
         let Measured { accuracy, before, loss, clipped } =
             self.measured.clone();
         let end = &self.trainer.parameters;
-        let weights = self.trainer.checkpoint().parameters;
-        let bytes: Vec<u8> =
-            weights.iter().flat_map(|w| w.to_bits().to_le_bytes()).collect();
         Outcome {
             updates: self.trainer.updates(),
             accuracy,
@@ -387,7 +384,7 @@ impl Run for Training<'_> {
             after: self.race.gradient(self.data, &self.network, end),
             loss,
             clipped,
-            weights: Hash::of(&bytes),
+            weights: Hash::of_weights(&self.trainer),
         }
     }
 }
@@ -584,13 +581,6 @@ impl Race {
             }
         }
     }
-}
-
-/// What a cell's facts and series begin with: its name in lower case, `_` for all that is no letter.
-fn key_of(cell: &str) -> String {
-    let name = cell.to_lowercase();
-    let words = name.split(|c: char| !c.is_alphabetic());
-    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 /// Training images in random order, over and over; a batch never spans two passes.

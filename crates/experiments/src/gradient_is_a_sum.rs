@@ -18,7 +18,7 @@ use crate::protocol::{
     SHARE_MARGIN, SUCCESS_MARGIN, SolveTime, clopper_pearson,
 };
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
-use crate::summary::{add_band, add_facts, spread};
+use crate::summary::{add_band, add_facts, key_of, spread};
 use crate::tasks::{Adding, Batch, Definition, Task};
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{Cell, Initialisation, Layer, Network, State, init::Init};
@@ -117,13 +117,6 @@ impl Condition {
     fn key(&self) -> String {
         key_of(&self.name)
     }
-}
-
-/// A name in lower case, with `_` for all that is neither letter nor digit.
-fn key_of(name: &str) -> String {
-    let name = name.to_lowercase();
-    let words = name.split(|c: char| !c.is_alphanumeric());
-    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
 }
 
 impl Default for Config {
@@ -592,16 +585,13 @@ impl Run for Training<'_> {
         if let Part::Train(_) = self.part {
             splits.extend(self.lags());
         }
-        let weights = self.trainer.checkpoint().parameters;
-        let bytes: Vec<u8> =
-            weights.iter().flat_map(|w| w.to_bits().to_le_bytes()).collect();
         Outcome {
             splits,
             right,
             updates: self.trainer.updates(),
             solved,
             diverged,
-            weights: Hash::of(&bytes),
+            weights: Hash::of_weights(&self.trainer),
         }
     }
 }

@@ -8,6 +8,7 @@
 
 use crate::experiment::{Experiment, Progress};
 use longlag_report::Report;
+use longlag_train::Trainer;
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,13 @@ impl Hash {
         Hash(bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         }))
+    }
+
+    /// Of the weights that a training has come to.
+    pub fn of_weights(trainer: &Trainer<f32>) -> Hash {
+        let weights = trainer.checkpoint().parameters;
+        let bytes = weights.iter().flat_map(|w| w.to_bits().to_le_bytes());
+        Hash::of(&bytes.collect::<Vec<u8>>())
     }
 }
 

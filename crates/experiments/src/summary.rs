@@ -3,6 +3,13 @@
 use crate::protocol::median_ranks;
 use longlag_report::{Number, Report};
 
+/// A name as keys have it: in lower case, with `_` for all that is neither letter nor digit.
+pub fn key_of(name: &str) -> String {
+    let name = name.to_lowercase();
+    let words = name.split(|c: char| !c.is_alphanumeric());
+    words.filter(|w| !w.is_empty()).collect::<Vec<_>>().join("_")
+}
+
 /// Adds the median of the runs' values and the ends of its interval as facts: `name`, `name_low`, `name_high`.
 pub fn add_facts(
     report: &mut Report,

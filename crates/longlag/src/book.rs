@@ -46,6 +46,7 @@ use mdbook_driver::book::{Book, BookItem};
 use mdbook_driver::config::Config;
 
 use chapter::{Chapter, Materials};
+pub(crate) use chapter::{RECORDS, SNAPSHOTS, snapshot_body};
 pub use page::check_html;
 pub use serve::{Server, serve};
 

@@ -23,6 +23,11 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
+    /// The command needs longlag's source folder, and was given elsewhere.
+    pub(crate) fn outside(BookErrors(errors): BookErrors) -> Failure {
+        Failure::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    }
+
     /// Writes the message to the standard error stream.
     pub(crate) fn report(self) -> ExitCode {
         match self {

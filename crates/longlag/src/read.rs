@@ -1,7 +1,7 @@
 //! `longlag book`.
 
 use crate::ReportFigures;
-use crate::book::{self, BookErrors};
+use crate::book;
 use crate::cli::{BookArgs, BookCommand, Question};
 use crate::failure::{Failure, complain, print};
 use std::path::Path;
@@ -18,9 +18,7 @@ pub(crate) fn book(args: BookArgs) -> Result<(), Failure> {
             None => book::preprocess(&ReportFigures, io::stdin(), io::stdout()).map_err(Failure::Book),
         };
     }
-    let root = book::find_root().map_err(|BookErrors(errors)| {
-        Failure::Usage(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    })?;
+    let root = book::find_root().map_err(Failure::outside)?;
     if args.serve {
         return serve(&root, args.port, args.open);
     }

@@ -7,7 +7,7 @@
 //! without running anything. A replay from the start of a run, or from a checkpoint to the end, takes a moment
 //! and fails if a bit has changed.
 
-use crate::book::find_root;
+use crate::book::{RECORDS, SNAPSHOTS, find_root, snapshot_body};
 use crate::checkpoint::{Checkpoint, Owner};
 use crate::cli::{RecordArgs, VerifyArgs};
 use crate::failure::{Failure, complain, print};
@@ -25,10 +25,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The folder of records, below the root.
-const RECORDS: &str = "tests/records";
-/// Snapshots of the reports, below the root.
-const SNAPSHOTS: &str = "tests/snapshots";
 /// What a record says of its runs.
 const RUNS: &str = "record.json";
 /// The outcomes of all runs, one behind the other.
@@ -165,10 +161,7 @@ impl Record {
         let place = path.display();
         let text = fs::read_to_string(&path).map_err(|error| format!("{place}: can't be read: {error}"))?;
         let text = text.replace("\r\n", "\n");
-        let body = text
-            .strip_prefix("---\n")
-            .and_then(|rest| rest.split_once("\n---\n"))
-            .map_or(&*text, |(_, body)| body);
+        let body = snapshot_body(&text);
         let computed = self.report()?.to_snapshot();
         if body.trim_end() == computed.trim_end() {
             return Ok(());
@@ -306,19 +299,12 @@ fn late_place(folder: &Path, run: usize) -> PathBuf {
     folder.join(format!("{run}.checkpoint"))
 }
 
-fn root() -> Result<PathBuf, Failure> {
-    find_root().map_err(|errors| {
-        let messages: Vec<String> = errors.0.iter().map(ToString::to_string).collect();
-        Failure::Usage(messages.join("; "))
-    })
-}
-
 /// `longlag record`.
 pub(crate) fn record(args: RecordArgs) -> Result<(), Failure> {
     let entry = experiment(&args.name)?;
     let prepared = prepared(entry).map_err(Failure::Usage)?;
     let pool = pool(args.threads)?;
-    let root = root()?;
+    let root = find_root().map_err(Failure::outside)?;
     let earlier = Record::read(&root, entry).ok();
     let unfinished = Unfinished::open(root.join("target/records").join(entry.name), entry.name, &prepared)?;
     let bar = Bar::new(entry.name);
@@ -425,7 +411,7 @@ pub(crate) fn verify(args: VerifyArgs) -> Result<(), Failure> {
         prepared(entry).map_err(Failure::Usage)?;
     }
     let pool = pool(args.threads)?;
-    let root = root()?;
+    let root = find_root().map_err(Failure::outside)?;
     let mut wrong = 0;
     for entry in entries {
         match pool.install(|| verify_one(&root, entry, &args)) {

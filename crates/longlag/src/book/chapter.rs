@@ -136,16 +136,14 @@ impl<'a> Materials<'a> {
         fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
     }
 
-    /// The body of a snapshot: what follows the header between `---` lines.
+    /// The body of a snapshot.
     fn snapshot(&self, name: &str) -> Result<String, String> {
         let path = self.root.join(SNAPSHOTS).join(format!("{name}.snap"));
         if !path.is_file() {
             return Err(format!("{} in {SNAPSHOTS}", not_found("snapshot", name, self.snapshots())));
         }
         let text = self.read(&path)?.replace("\r\n", "\n");
-        let body =
-            text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).map(|(_, body)| body);
-        Ok(body.unwrap_or(&text).to_owned())
+        Ok(snapshot_body(&text).to_owned())
     }
 
     /// A report by its name: that of an experiment, out of its snapshot, or a record.
@@ -182,10 +180,17 @@ impl<'a> Materials<'a> {
 const FACTS: &str = "book/facts.toml";
 
 /// The folder of snapshots, below the root.
-pub(super) const SNAPSHOTS: &str = "tests/snapshots";
+pub(crate) const SNAPSHOTS: &str = "tests/snapshots";
 
-/// The folder of records, below the root: reports of what can't be computed again to the digit, such as times.
-pub(super) const RECORDS: &str = "tests/records";
+/// What follows the header of a snapshot, which stands between `---` lines.
+pub(crate) fn snapshot_body(text: &str) -> &str {
+    let body = text.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n"));
+    body.map_or(text, |(_, body)| body)
+}
+
+/// The folder of records, below the root: reports of what can't be computed again to the digit, such as times, and
+/// folders with the runs of experiments.
+pub(crate) const RECORDS: &str = "tests/records";
 
 /// Which sources the book cites, and where.
 struct Citations {
