@@ -1,15 +1,17 @@
 //! The program as a user meets it: what it prints, what it writes, how it fails.
 
+mod place;
+
 use insta::assert_snapshot;
 use longlag_numerics::isa::Isa;
 use longlag_report::Report;
+use place::Place;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use tempfile::TempDir;
 
 /// Runs in a moment.
 const TINY: &str = r#"{"cells": ["lstm"], "steps": [1, 2], "batch": 1, "input": 1, "hidden": 2}"#;
@@ -29,28 +31,9 @@ struct Done {
     stderr: String,
 }
 
-/// A folder for one test, and the program started in it.
-struct Place {
-    folder: TempDir,
-}
-
 impl Place {
     fn new() -> Place {
-        let place = Place { folder: tempfile::tempdir().unwrap() };
-        fs::write(place.path("tiny.json"), TINY).unwrap();
-        fs::write(place.path("race.json"), TINY_RACE).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longlag"));
-        command.args(arguments.split_whitespace()).current_dir(&self.folder).env_remove("LONGLAG_ISA");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Place::with(&[("tiny.json", TINY), ("race.json", TINY_RACE)])
     }
 
     #[track_caller]

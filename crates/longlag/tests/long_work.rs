@@ -1,13 +1,14 @@
 //! Long work that is stopped, killed, damaged or mixed up.
 #![cfg(unix)]
 
+mod place;
+
+use place::Place;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::thread::sleep;
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// Takes long enough to be stopped in the middle.
 const CONFIG: &str = r#"{
@@ -15,26 +16,9 @@ const CONFIG: &str = r#"{
     "measure_every": 3000, "probe_images": 2, "regression_updates": 1
 }"#;
 
-struct Place {
-    folder: TempDir,
-}
-
 impl Place {
     fn new() -> Place {
-        let place = Place { folder: tempfile::tempdir().unwrap() };
-        fs::write(place.path("race.json"), CONFIG).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, arguments: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_longlag"));
-        command.args(arguments.split_whitespace()).current_dir(&self.folder).env_remove("LONGLAG_ISA");
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
+        Place::with(&[("race.json", CONFIG)])
     }
 
     /// Exit code and standard error stream.

@@ -25,15 +25,12 @@ pub fn median(values: &[f64]) -> f64 {
     (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
 }
 
-/// An interval for the median of a distribution from independent samples: the narrowest from the r-th
-/// smallest to the r-th largest that has it with a probability of at least 95 %. That is x₂ … x₉ of 10 (97.9
-/// %) and x₆ … x₁₅ of 20 (95.9 %); of fewer than 6 there is none.
+/// Which of n sorted samples bound the median of their distribution, from 1: the narrowest pair, from the r-th
+/// smallest to the r-th largest, that has it with a probability of at least 95 %. That is 2 and 9 of 10 (97.9
+/// %), 6 and 15 of 20 (95.9 %); of fewer than 6 there is none.
 ///
-/// The probability that it misses is 2·P(X < r), X the number of heads in n tosses of a coin. A NaN among
-/// the samples counts as the largest of all.
-pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
-    let sorted = sorted(values);
-    let n = sorted.len();
+/// The probability that they miss it is 2·P(X < r), X the number of heads in n tosses of a coin.
+pub fn median_ranks(n: usize) -> Option<[usize; 2]> {
     // The binomial coefficients as shares of the middle one, which is out of range for large n.
     let mut ways = vec![1.0; n + 1];
     for r in (0..n / 2).rev() {
@@ -47,7 +44,14 @@ pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
         2.0 * below <= 0.05 * all
     };
     let r = ways.iter().take_while(misses).count();
-    (r > 0).then(|| [sorted[r - 1], sorted[n - r]])
+    (r > 0).then_some([r, n + 1 - r])
+}
+
+/// An interval for the median of a distribution from independent samples: those of [`median_ranks`], if there are
+/// enough. A NaN among the samples counts as the largest of all.
+pub fn median_interval(values: &[f64]) -> Option<[f64; 2]> {
+    let sorted = sorted(values);
+    median_ranks(sorted.len()).map(|ranks| ranks.map(|rank| sorted[rank - 1]))
 }
 
 /// The horizon: the first lag at which the interval of the usable signal includes 0; none within those given.

@@ -1,6 +1,7 @@
 //! Intervals without an assumption about a distribution.
 
 use super::exact::binomial;
+use longlag_probe::statistics;
 use std::ops::RangeInclusive;
 
 /// How often, at least, an interval contains what it is about, whatever the distribution.
@@ -60,10 +61,9 @@ pub fn median(values: &[f64]) -> f64 {
 /// ranks are r and n + 1 − r for the largest r with which that is at
 /// most 5 %. There is none for n below 6.
 pub fn median_ranks(n: usize) -> Option<(RangeInclusive<usize>, f64)> {
-    let coin = binomial(n, 0.5);
-    let coverage = |r: usize| 1.0 - 2.0 * coin[..r].iter().sum::<f64>();
-    let r = (1..=n / 2).rfind(|&r| coverage(r) >= CONFIDENCE)?;
-    Some((r..=n + 1 - r, coverage(r)))
+    let [low, high] = statistics::median_ranks(n)?;
+    let missed = 2.0 * binomial(n, 0.5)[..low].iter().sum::<f64>();
+    Some((low..=high, 1.0 - missed))
 }
 
 /// An interval for the median of what the values are drawn from: the
