@@ -22,10 +22,12 @@ mod linear;
 mod lstm;
 mod lstm_variant;
 mod network;
+pub mod onnx;
 mod recurrent_cell;
 pub mod reference;
 mod rnn;
 mod sequence;
+mod stack;
 
 pub use cell::Cell;
 pub use gru::{Gru, GruCandidate, GruEquations, GruGates, GruResetBefore};
@@ -40,3 +42,4 @@ pub use sequence::{
     GRADIENT_FLOOR, Lengths, Sequence, SequenceGradients, SequenceInputs,
     SequenceOptions, SequenceRequest, SequenceShape, SequenceStates,
 };
+pub use stack::{Stack, StackRequest, StackStates, reversed};
