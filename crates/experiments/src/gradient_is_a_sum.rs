@@ -1040,12 +1040,19 @@ fn over_time(
             let series = report.find_series(&format!("{key}_{time}_{what}"))?;
             // At the last lag, that of the state 0, there is no gradient.
             let n = series.x().len() - usize::from(!turned);
-            let x = |lag: &f64| if turned { n as f64 - lag } else { *lag };
-            let points: Vec<(f64, f64)> = series.points()[..n].to_vec();
-            let points = points.iter().map(|(lag, y)| (x(lag), *y));
-            let mut curve = Curve::new(name, points);
+            // A name stands at the end of its curve, which is to be at the right.
+            let ordered = |mut of: Vec<f64>| {
+                of.truncate(n);
+                if turned {
+                    of.reverse();
+                }
+                of
+            };
+            let x = |lag: f64| if turned { n as f64 - lag } else { lag };
+            let x = ordered(series.x()).into_iter().map(x);
+            let mut curve = Curve::new(name, x.zip(ordered(series.y())));
             if let Some((low, high)) = series.band() {
-                curve = curve.band(&low[..n], &high[..n]);
+                curve = curve.band(ordered(low), ordered(high));
             }
             chart = chart.curve(curve);
         }
