@@ -454,7 +454,7 @@ mod tests {
         });
     }
 
-    /// What a frozen network is asked for at every step has its inputs in reach: it can copy what it just read.
+    /// The number of the last step is in the state: the read-out finds it.
     #[test]
     fn a_frozen_network_reads_out_what_its_state_has() {
         let task = Adding { steps: 20, ..Adding::default() };
@@ -493,14 +493,12 @@ mod tests {
     fn guessing_solves_the_latch_and_does_not_add() {
         let network = Network::new(Cell::RnnTanh, 1, 1, 1);
         let latch = Latch::two_sequence(100, 3);
+        // Nearly all guesses read 4 sequences, the right one 100 more.
         let guesses = Guesses::of_2001(2000);
-        let all = (0..20).map(|seed| {
-            guess(&latch, &network, guesses, &Rng::new(seed)).unwrap()
-        });
-        let all: Vec<u64> = all.collect();
-        let mean = all.iter().sum::<u64>() as f64 / 20.0;
-        println!("{mean} {all:?}");
-        assert!(mean * 4.0 + 100.0 < 27_380.0, "{all:?}");
+        for seed in 0..20 {
+            let found = guess(&latch, &network, guesses, &Rng::new(seed));
+            assert!(found.is_some(), "seed {seed}");
+        }
         let network = Network::new(Cell::RnnTanh, 2, 3, 1);
         let adding = Adding::default();
         assert_eq!(guess(&adding, &network, guesses, &Rng::new(1)), None);
