@@ -156,7 +156,7 @@ impl<T: Scalar> CustomOp<T> for Losses {
         forward + 2 * widths.max().unwrap_or(0)
     }
 
-    /// α_t(s) = ln p(the path's first t classes lead to place s): equations 6 and 7.
+    /// α_t(s) = ln p(the path's first t classes lead to place s): section 4.1 of the paper.
     fn forward(
         &self,
         x: Inputs<'_, T>,
@@ -193,8 +193,8 @@ impl<T: Scalar> CustomOp<T> for Losses {
         }
     }
 
-    /// With β_t(s) = ln p(the target is spelt to its end | the path is at place s in step t), equations 9 and
-    /// 10 without the factor of step t itself, the paths at place s have the share exp(α_t(s) + β_t(s) − ln p).
+    /// With β_t(s) = ln p(the target is spelt to its end | the path is at place s in step t), the paper's without
+    /// the factor of step t itself, the paths at place s have the share exp(α_t(s) + β_t(s) − ln p).
     fn backward(
         &self,
         x: Inputs<'_, T>,
