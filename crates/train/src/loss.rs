@@ -118,7 +118,7 @@ impl CrossEntropy<'_> {
     /// The loss where each row has one class, or none: a row without a label doesn't count, as one that has
     /// PyTorch's `ignore_index`.
     ///
-    /// The mean divides by the sum of the labels' weights. If no row has a label, it is NaN.
+    /// The mean divides by the sum of the labels' weights. If no row has a label, it is NaN with gradient 0.
     ///
     /// Panics if there is not a label for each row, or one is not below C.
     #[track_caller]
@@ -203,6 +203,10 @@ impl CrossEntropy<'_> {
     ) -> Var<'t, T> {
         let gain = logits.log_softmax() * target;
         match self.reduction {
+            Reduction::Mean if total == 0.0 => {
+                let nothing = gain.sum().scale(0.0);
+                nothing + nothing.constant(f64::NAN)
+            }
             Reduction::Mean => gain.sum().scale(-1.0 / total),
             Reduction::Sum => gain.sum().scale(-1.0),
             Reduction::None => {

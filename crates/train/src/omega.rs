@@ -13,13 +13,18 @@ pub struct Omega<T> {
 
 /// The regulariser that keeps the norm of a plain network's gradient from step to step:
 ///
-/// Ω = Σ_k (‖∂L/∂h_{k+1} · ∂h_{k+1}/∂h_k‖ / ‖∂L/∂h_{k+1}‖ − 1)², k from 1 to T − 1, averaged over the sequences.
+/// Ω = Σ_k (‖∂L/∂h_{k+1} · ∂h_{k+1}/∂h_k‖ / ‖∂L/∂h_{k+1}‖ − 1)²,
+///
+/// k from 0 to T − 1, averaged over the sequences.
 ///
 /// Source: Pascanu, Mikolov & Bengio 2013, "On the difficulty of training recurrent neural networks", section
 /// 3.3, equations 9 and 10; there x_k = W σ(x_{k−1}) + …, here h_k = σ(W_hh h_{k−1} + …), so that
 /// ∂h_{k+1}/∂h_k = diag(σ′) W_hh. As there, its gradient is the *immediate* one: by the W_hh that stands in
 /// the formula, while ∂L/∂h_{k+1} and h_k are held. It is not the derivative of Ω, which would need second
-/// derivatives through time. It asks only for a gradient that keeps its norm along the way, not for one that
+/// derivatives through time. (The program that they published has the ratio of the squared norms and the mean over
+/// the steps instead, so that its weights for Ω are not those of this formula.)
+///
+/// It asks only for a gradient that keeps its norm along the way, not for one that
 /// is large: what doesn't matter to the loss at any lag, it can't bring back.
 ///
 /// A gradient that is 0 has no direction and counts nothing. Where the product is 0, the ratio is 0 and the
@@ -56,12 +61,12 @@ pub fn omega<T: Float + Scalar>(
         Cell::RnnRelu => T::ZERO,
         _ => panic!("omega: a {cell} has more than one Jacobian"),
     };
-    // ∂L/∂h_{k+1} / ‖∂L/∂h_{k+1}‖ · diag(σ′), in rows; the first step has none before it. A direction, so that
-    // nothing after it overflows or vanishes, however far the gradient has.
+    // ∂L/∂h_{k+1} / ‖∂L/∂h_{k+1}‖ · diag(σ′), in rows: a direction, so that nothing after it overflows or
+    // vanishes, however far the gradient has.
     let mut through = Array2::from_elem((rows, hidden), T::ZERO);
     let mut counts = vec![false; rows];
     let mut row = vec![T::ZERO; hidden];
-    for i in batch..rows {
+    for i in 0..rows {
         row.iter_mut().zip(d_h.row(i)).for_each(|(x, &d)| *x = d);
         let norm = slice::norm(&row);
         counts[i] = norm != 0.0;
