@@ -24,8 +24,8 @@ pub struct Omega<T> {
 /// derivatives through time. (The program that they published has the ratio of the squared norms and the mean over
 /// the steps instead, so that its weights for Ω are not those of this formula.)
 ///
-/// It asks only for a gradient that keeps its norm along the way, not for one that
-/// is large: what doesn't matter to the loss at any lag, it can't bring back.
+/// It asks only for a gradient that keeps its norm along the way, not for one that is large: what doesn't matter
+/// to the loss at any lag, it can't bring back.
 ///
 /// A gradient that is 0 has no direction and counts nothing. Where the product is 0, the ratio is 0 and the
 /// gradient, which isn't defined there, is taken for 0.
@@ -64,16 +64,12 @@ pub fn omega<T: Float + Scalar>(
     // ∂L/∂h_{k+1} / ‖∂L/∂h_{k+1}‖ · diag(σ′), in rows: a direction, so that nothing after it overflows or
     // vanishes, however far the gradient has.
     let mut through = Array2::from_elem((rows, hidden), T::ZERO);
-    let mut counts = vec![false; rows];
     let mut row = vec![T::ZERO; hidden];
-    for i in 0..rows {
+    for (i, mut through) in through.rows_mut().into_iter().enumerate() {
         row.iter_mut().zip(d_h.row(i)).for_each(|(x, &d)| *x = d);
         let norm = slice::norm(&row);
-        counts[i] = norm != 0.0;
-        if counts[i] {
-            for ((x, &d), &h) in
-                through.row_mut(i).iter_mut().zip(&row).zip(h.row(i))
-            {
+        if norm != 0.0 {
+            for ((x, d), &h) in through.iter_mut().zip(&row).zip(h.row(i)) {
                 *x = T::from_f64(d.to_f64() / norm) * slope(h);
             }
         }
@@ -82,16 +78,17 @@ pub fn omega<T: Float + Scalar>(
     T::product(through.view(), w_hh, product.view_mut(), false);
     // From here on the product is Ω's derivative by it.
     let mut value = 0.0;
-    for (mut product, _) in
-        product.rows_mut().into_iter().zip(counts).filter(|(_, c)| *c)
-    {
+    for (i, mut product) in product.rows_mut().into_iter().enumerate() {
+        if d_h.row(i).iter().all(|d| *d == T::ZERO) {
+            continue;
+        }
         row.iter_mut().zip(&product).for_each(|(x, &p)| *x = p);
         let ratio = slice::norm(&row);
         let excess = ratio - 1.0;
         value += excess * excess / batch as f64;
         for p in product.iter_mut().filter(|p| **p != T::ZERO) {
-            *p =
-                T::from_f64(2.0 * excess / batch as f64 * (p.to_f64() / ratio));
+            let direction = p.to_f64() / ratio;
+            *p = T::from_f64(2.0 * excess / batch as f64 * direction);
         }
     }
     let mut d_w_hh = Array2::from_elem((hidden, hidden), T::ZERO);

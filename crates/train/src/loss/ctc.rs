@@ -239,7 +239,7 @@ impl<T: Scalar> CustomOp<T> for Losses {
                     let at = [t * n + i, labels[s]];
                     let share = (alpha[t * width + s] + now[s] - p).exp();
                     d_x[at] += -(d_y[[i, 0]] * share);
-                    now[s] = now[s] + x[at];
+                    now[s] += x[at];
                 }
                 std::mem::swap(&mut now, &mut later);
             }
