@@ -1,6 +1,6 @@
 use super::Reduction;
 use longlag_autodiff::{CustomOp, InputGradients, Inputs, Var};
-use longlag_numerics::Scalar;
+use longlag_numerics::{Real, Scalar};
 use ndarray::{ArrayView2, ArrayViewMut2};
 use std::rc::Rc;
 
@@ -132,7 +132,7 @@ fn log_add<T: Scalar>(a: T, b: T) -> T {
     if low == T::of(f64::NEG_INFINITY) {
         return high;
     }
-    high + (low - high).exp().ln_1p()
+    high + Real::ln_1p(Real::exp(low - high))
 }
 
 /// ln p from the forward variables of the last step: a path ends at the last label or at the blank after it.
@@ -237,7 +237,7 @@ impl<T: Scalar> CustomOp<T> for Losses {
                 }
                 for s in 0..width {
                     let at = [t * n + i, labels[s]];
-                    let share = (alpha[t * width + s] + now[s] - p).exp();
+                    let share = Real::exp(alpha[t * width + s] + now[s] - p);
                     d_x[at] += -(d_y[[i, 0]] * share);
                     now[s] += x[at];
                 }
