@@ -14,6 +14,8 @@
 //! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
 
 mod cell;
+pub mod dropout;
+mod embedding;
 mod fused;
 mod gru;
 pub mod init;
@@ -22,6 +24,7 @@ mod linear;
 mod lstm;
 mod lstm_variant;
 mod network;
+pub mod normalisation;
 pub mod onnx;
 mod recurrent_cell;
 pub mod reference;
@@ -30,6 +33,7 @@ mod sequence;
 mod stack;
 
 pub use cell::Cell;
+pub use embedding::Embedding;
 pub use gru::{Gru, GruCandidate, GruEquations, GruGates, GruResetBefore};
 pub use layer::{Initialisation, Layer};
 pub use linear::Linear;
