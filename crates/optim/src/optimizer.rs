@@ -208,10 +208,10 @@ pub struct Optimizer<T> {
 #[derive(Clone, Debug)]
 struct Part<T> {
     range: Range<usize>,
+    /// Before any schedule.
+    own: OptimizerConfig,
     /// With what a schedule has set.
     config: OptimizerConfig,
-    /// Before any schedule.
-    learning_rate: f64,
     memory: Memory<T>,
 }
 
@@ -232,7 +232,7 @@ impl<T: Float> Optimizer<T> {
                 assert!(apart, "Optimizer: {range:?} overlaps {other:?}");
             }
             let memory = config.start(range.len());
-            parts.push(Part { range, config, learning_rate: config.learning_rate(), memory });
+            parts.push(Part { range, own: config, config, memory });
         }
         Optimizer { len, ranges: parts }
     }
@@ -266,14 +266,14 @@ impl<T: Float> Optimizer<T> {
     }
 
     /// Sets what a schedule asks for: each range's learning rate, from the one it was made with, and the momentum
-    /// (β₁ where there is no momentum) if there is one to set.
+    /// (β₁ where there is no momentum); with none to set, it is the one that the range was made with.
     ///
     /// This is no part of the memory: a schedule sets it again before each update.
     pub fn set(&mut self, learning_rate: impl Fn(f64) -> f64, momentum: Option<f64>) {
-        for part in &mut self.ranges {
-            part.config = part.config.with_learning_rate(learning_rate(part.learning_rate));
+        for Part { own, config, .. } in &mut self.ranges {
+            *config = own.with_learning_rate(learning_rate(own.learning_rate()));
             if let Some(momentum) = momentum {
-                part.config = part.config.with_momentum(momentum);
+                *config = config.with_momentum(momentum);
             }
         }
     }

@@ -145,7 +145,7 @@ fn non_finite_entries_are_counted_and_passed_on() {
 fn adaptive_clipping_goes_row_by_row() {
     // Norms of the parameters' rows: 5, 0 (which counts as 0.5), 13.
     let parameters = [3.0, 4.0, 0.0, 0.0, 5.0, 12.0];
-    let mut gradient = [0.6, 0.8, 0.0, 2.0, -3.0, 4.0];
+    let mut gradient: [f64; 6] = [0.6, 0.8, 0.0, 2.0, -3.0, 4.0];
     let clip = Clip::Adaptive { factor: 0.1, epsilon: 0.5 };
     let clipped = clip.apply(&mut gradient, &parameters, &[whole([3, 2])]);
     let want = [0.3, 0.4, 0.0, 0.05, -3.0 * 0.26, 4.0 * 0.26];

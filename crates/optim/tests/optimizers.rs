@@ -151,6 +151,7 @@ fn schedules() -> Vec<Schedule> {
         r#"{"one_cycle":{"steps":10}}"#,
         r#"{"chain":[{"warm_up":{"steps":4}},{"cosine_restarts":{"period":3,"period_factor":2}}]}"#,
         r#"{"sequence":[{"steps":3,"schedule":{"linear":{}}},{"schedule":{"polynomial":{"steps":7,"power":0.9}}}]}"#,
+        r#"{"sequence":[{"steps":4,"schedule":{"one_cycle":{"steps":4}}},{"schedule":{"step":{"step_size":2}}}]}"#,
     ]
     .map(|json| serde_json::from_str(json).unwrap())
     .into()
