@@ -171,8 +171,8 @@ fn telemetry_says_how_often_and_by_how_much() {
     let factors = [2.0 / (4.0 + 1e-6), 2.0 / (8.0 + 1e-6)];
     assert_eq!((telemetry.share(), telemetry.smallest_factor), (0.5, factors[1]));
     assert_eq!(telemetry.mean_factor(), (factors[0] + factors[1]) / 2.0);
-    let json = serde_json::to_string(&telemetry).unwrap();
-    assert_eq!(serde_json::from_str::<ClipTelemetry>(&json).unwrap(), telemetry);
+    let bytes = postcard::to_allocvec(&telemetry).unwrap();
+    assert_eq!(postcard::from_bytes::<ClipTelemetry>(&bytes).unwrap(), telemetry);
 }
 
 #[test]

@@ -192,14 +192,12 @@ impl<T: longlag_numerics::Float> Run<T> {
     where
         T: serde::Serialize + for<'de> serde::Deserialize<'de>,
     {
-        // JSON has no infinity, which the best figure is at first.
-        let plateau = self.plateau.memory().map(f64::to_bits);
-        let bytes = serde_json::to_vec(&(&self.parameters, self.optimizer.memory(), plateau, self.telemetry));
-        let (parameters, memory, plateau, telemetry): (_, _, [u64; 4], _) =
-            serde_json::from_slice(&bytes.unwrap()).unwrap();
+        let all = (&self.parameters, self.optimizer.memory(), self.plateau.memory(), self.telemetry);
+        let bytes = postcard::to_allocvec(&all).unwrap();
+        let (parameters, memory, plateau, telemetry) = postcard::from_bytes(&bytes).unwrap();
         let mut run = Run { parameters, telemetry, ..Run::new(config) };
         run.optimizer.restore(memory).unwrap();
-        run.plateau.restore(plateau.map(f64::from_bits));
+        run.plateau.restore(plateau);
         run
     }
 }
