@@ -141,7 +141,7 @@ impl Rule for AdagradConfig {
         let slope = Slope::new(self.maximize, self.weight_decay);
         for ((p, &g), s) in parameters.iter_mut().zip(gradient).zip(sum) {
             let g = slope.at(*p, g);
-            *s = *s + g * g;
+            *s += g * g;
             *p = *p - rate * g / (s.sqrt() + epsilon);
         }
     }

@@ -1,6 +1,6 @@
 //! Schedules of the learning rate.
 
-use crate::settings::{count, non_negative, positive, share};
+use crate::settings::{count, non_negative, positive, share, some_momenta};
 use longlag_numerics::precise::{cos_pi, powf, powi};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -179,7 +179,7 @@ pub struct OneCycle {
     #[serde(default = "final_div", deserialize_with = "positive")]
     pub final_div_factor: f64,
     /// The momentum (or β₁) at the highest and at the lowest rate; `null` leaves it alone.
-    #[serde(default = "momentum")]
+    #[serde(default = "momentum", deserialize_with = "some_momenta")]
     pub momentum: Option<[f64; 2]>,
 }
 

@@ -30,6 +30,15 @@ pub(crate) fn below_one<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Er
     read(from, |x| (0.0..1.0).contains(x), "at least 0 and below 1")
 }
 
+/// The least and the greatest momentum, or none.
+pub(crate) fn some_momenta<'de, D: Deserializer<'de>>(from: D) -> Result<Option<[f64; 2]>, D::Error> {
+    let momenta = Option::<[f64; 2]>::deserialize(from)?;
+    match momenta.iter().flatten().find(|x| !(0.0..1.0).contains(*x)) {
+        Some(x) => Err(D::Error::custom(format_args!("{x} must be at least 0 and below 1"))),
+        None => Ok(momenta),
+    }
+}
+
 /// A number from 0 to 1, a share.
 pub(crate) fn share<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
     read(from, |x| (0.0..=1.0).contains(x), "at least 0 and at most 1")

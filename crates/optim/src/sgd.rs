@@ -1,5 +1,5 @@
 use crate::optimizer::{Memory, Rule, Slope};
-use crate::settings::{below_one, is_default, non_negative};
+use crate::settings::{below_one, is_default, non_negative, share};
 use longlag_numerics::Float;
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct SgdConfig {
     #[serde(deserialize_with = "below_one")]
     pub momentum: f64,
     /// τ, the share of each gradient but the first that does not go into the velocity.
-    #[serde(skip_serializing_if = "is_default")]
+    #[serde(deserialize_with = "share", skip_serializing_if = "is_default")]
     pub dampening: f64,
     /// Whether the step looks ahead along the velocity.
     #[serde(skip_serializing_if = "is_default")]

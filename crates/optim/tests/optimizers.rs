@@ -109,6 +109,8 @@ fn a_broken_config_says_what_and_where() {
         (r#"{"adam":{"learnin_rate":0.1}}"#, "unknown field `learnin_rate`"),
         (r#"{"adam":{"learning_rate":-0.1}}"#, "-0.1 must be 0 or more at line 1 column"),
         (r#"{"sgd":{"momentum":1.0}}"#, "1 must be at least 0 and below 1 at line 1 column"),
+        (r#"{"sgd":{"dampening":1.5}}"#, "1.5 must be at least 0 and at most 1"),
+        (r#"{"rmsprop":{"alpha":-1}}"#, "-1 must be at least 0 and below 1"),
         (r#"{"adm":{}}"#, "unknown variant `adm`, expected one of `sgd`, `adam`, `adamw`, "),
     ];
     for (json, want) in cases {
@@ -184,7 +186,7 @@ impl<T: longlag_numerics::Float> Run<T> {
             |base| schedule.learning_rate(plateau.learning_rate(base), k as u64),
             schedule.momentum(k as u64),
         );
-        self.optimizer.step_where(&mut self.parameters, &gradient, |range| range == 0 || k % 2 == 0);
+        self.optimizer.step_where(&mut self.parameters, &gradient, |range| range == 0 || k.is_multiple_of(2));
         self.plateau.observe(gradients[k][0]);
     }
     /// Puts all that goes on through the bytes of a file.
@@ -305,6 +307,7 @@ fn schedules_read_as_they_are_written_and_say_what_is_wrong() {
         (r#"{"step":{"step_size":3,"gama":0.5}}"#, "unknown field `gama`"),
         (r#"{"cosine":{}}"#, "missing field `steps`"),
         (r#"{"one_cycle":{"steps":9,"rise":1.5}}"#, "1.5 must be at least 0 and at most 1"),
+        (r#"{"one_cycle":{"steps":9,"momentum":[0.8,1.0]}}"#, "1 must be at least 0 and below 1"),
         (r#"{"lambda":{}}"#, "unknown variant `lambda`"),
     ] {
         let error = serde_json::from_str::<Schedule>(json).unwrap_err().to_string();

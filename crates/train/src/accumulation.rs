@@ -32,7 +32,7 @@ impl<T: Float + Scalar> Accumulation<T> {
         let share = 1.0 / self.batches as f64;
         self.loss += loss.to_f64() * share;
         for (sum, &g) in self.gradient.iter_mut().zip(gradient) {
-            *sum = *sum + g * T::from_f64(share);
+            *sum += g * T::from_f64(share);
         }
         self.done += 1;
         if self.done < self.batches {

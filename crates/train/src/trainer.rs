@@ -185,7 +185,7 @@ pub struct Diverged {
     /// How many entries of the whole gradient are such.
     pub non_finite: usize,
     /// What was first not finite, in the order of computation.
-    pub cause: Option<NonFinite>,
+    pub cause: Option<Box<NonFinite>>,
 }
 
 impl fmt::Display for Diverged {
@@ -361,7 +361,7 @@ impl<T: Float + Scalar> Trainer<T> {
         if !value.finite() || gradient.iter().any(|g| !g.finite()) {
             let mut diverged = self.diverged(value, gradient);
             drop(grads);
-            diverged.cause = loss.first_non_finite(&bound);
+            diverged.cause = loss.first_non_finite(&bound).map(Box::new);
             return self.pass_over(diverged);
         }
         if let Some(batches) = &mut self.accumulation {
@@ -377,7 +377,7 @@ impl<T: Float + Scalar> Trainer<T> {
             let base = self.plateau.map_or(base, |p| p.learning_rate(base));
             self.schedule.learning_rate(base, self.updates)
         };
-        self.optimizer.set(&rate, self.schedule.momentum(self.updates));
+        self.optimizer.set(rate, self.schedule.momentum(self.updates));
         let learning_rate = rate(self.learning_rate);
         self.optimizer.step(values, gradient);
         self.updates += 1;
