@@ -372,7 +372,7 @@ fn smart_tanh_has_fifteen_connections_and_the_radius() {
     let one: Init = serde_json::from_str(json).unwrap();
     let x = filled(one, (30, 30), 30, 2);
     assert_eq!(x.iter().filter(|&&x| x != 0.0).count(), 30);
-    assert!(!Init::SMART_TANH.check([16, 3], 4).is_ok());
+    assert!(Init::SMART_TANH.check([16, 3], 4).is_err());
 }
 
 #[test]

@@ -12,9 +12,14 @@ use ndarray::{Array2, Axis, Slice};
 /// Both sides evaluate the same equations on sums of I + H + 2 terms, in different orders and with or
 /// without fused multiply-adds. So each step adds at most that many roundings on each side, and the
 /// weights, at most 1/√H, pass on what earlier steps left without enlarging it much: a factor of 4 is
-/// for that and for the functions.
+/// for that and for the functions. A layer normalisation adds up the 4H sums of both its parts twice more.
 fn tolerance(layer: &Layer, steps: usize) -> f64 {
-    4.0 * (steps * (layer.input + layer.hidden + 2)) as f64 * f64::EPSILON
+    let of_norms = match layer.cell {
+        Cell::LayerNormLstm => 2 * 2 * 4 * layer.hidden,
+        _ => 0,
+    };
+    let terms = layer.input + layer.hidden + 2 + of_norms;
+    4.0 * (steps * terms) as f64 * f64::EPSILON
 }
 
 /// A layer, a sequence, a start and a loss Σ w_t·h_t + v·c_T, all drawn at random.
