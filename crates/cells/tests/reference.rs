@@ -257,9 +257,10 @@ fn gradients_agree_with_duals() {
             let want = setting.derivative(|_, x, _| seed(&mut x[at]));
             check(&setting, "the input's gradient", got, want, scale);
         }
-        // A leak, a skip and c hand on gradients that no weight makes smaller.
-        let of_c = at_start.c.map_or(0.0, |c| largest(grads.of(c)));
-        let scale = largest(grads.of(at_start.h)).max(of_c).max(scale);
+        // Gradients that no weight makes smaller: of c, and beside the products.
+        let of_states = states.iter().flat_map(|s| [Some(s.h), s.c]).flatten();
+        let scale =
+            of_states.map(|s| largest(grads.of(s))).fold(scale, f64::max);
         for ((b, j), &got) in grads.of(at_start.h).indexed_iter() {
             let want =
                 setting.derivative(|_, _, starts| seed(&mut starts[b].h[j]));
