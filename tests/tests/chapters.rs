@@ -64,6 +64,22 @@ fn the_first_race() {
         assert!(fact(&format!("{cell}_accuracy_low")) > 5.0 * fact("majority_accuracy"));
         assert!(fact(&format!("{cell}_accuracy")) < fact("regression_accuracy"));
     }
+    // "In three of the four, longlag's median lies within PyTorch's interval. … the two intervals overlap, and the medians
+    // are two test images apart."
+    let facts: toml::Table = read("book/facts.toml").parse().expect("TOML");
+    let torch = |name: &str| {
+        let value = facts["facts"][&format!("torch-{name}")]["value"].as_str().expect("a text");
+        value.trim_end_matches('%').parse::<f64>().expect("a percentage") / 100.0
+    };
+    let within = |ours: &str, theirs: &str| {
+        let interval = torch(&format!("{theirs}-low"))..=torch(&format!("{theirs}-high"));
+        interval.contains(&fact(&format!("{ours}_accuracy")))
+    };
+    assert!(within("gru", "rows-gru") && within("permuted_lstm", "permuted-lstm"));
+    assert!(within("permuted_gru", "permuted-gru") && !within("lstm", "rows-lstm"));
+    assert!(fact("lstm_accuracy_high") > torch("rows-lstm-low"));
+    let images = (torch("rows-lstm") - fact("lstm_accuracy")) * 360.0;
+    assert!((1.5..2.5).contains(&images), "{images}");
     // "And more than the frozen networks do in the same order. Permuted, these come to more than the plain network
     // reaches row by row."
     for cell in ["rnn", "lstm", "gru"] {

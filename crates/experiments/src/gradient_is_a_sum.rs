@@ -31,7 +31,7 @@ use longlag_probe::split::{Split, usable_signal};
 use longlag_probe::statistics::horizon;
 use longlag_probe::surgery::{Surgery, altered_gradient, loss_with_gradient};
 use longlag_probe::walk::{Factor, Losses, Walk, Weight};
-use longlag_probe::{ComposedStep, OnTape, Trajectory};
+use longlag_probe::{LayerStep, OnTape, Trajectory};
 use longlag_report::figure::{
     Axis, Curve, DotChart, DotRow, Figure, LineChart, Marker, ink_of,
 };
@@ -601,44 +601,13 @@ impl Run for Training<'_> {
     }
 }
 
-// ANCHOR: step
-/// A layer with its weights, as the instruments take it.
-struct Probed<'a> {
-    layer: &'a Layer,
-    parameters: &'a Parameters<f64>,
-}
-
-impl ComposedStep for Probed<'_> {
-    fn parts(&self) -> Vec<usize> {
-        vec![self.layer.hidden; if self.layer.cell.has_c() { 2 } else { 1 }]
-    }
-    fn sums(&self) -> usize {
-        self.layer.cell.gates().len() * self.layer.hidden
-    }
-    fn record<'t, T: Scalar>(
-        &self,
-        x: Var<'t, T>,
-        state: &[Var<'t, T>],
-        dz: Var<'t, T>,
-    ) -> Vec<Var<'t, T>> {
-        let constant =
-            |w: ArrayView2<'_, f64>| x.tape().constant(&w.mapv(T::of).view());
-        let mut w = self.layer.views(self.parameters).map(|w| constant(*w));
-        w.b_hh = w.b_hh + dz;
-        let state = State { h: state[0], c: state.get(1).copied() };
-        let State { h, c } = self.layer.cell.step(&w, x, state);
-        [h].into_iter().chain(c).collect()
-    }
-}
-// ANCHOR_END: step
-
 /// A batch's way through a network, and the way back into its last state: the trajectory, the loss, ∂L/∂s of each
 /// sequence's last state, and the gradient so far, which is that of the read-out.
 fn forward(
     network: &Network,
     at: &Parameters<f64>,
     batch: &Batch,
-    step: &OnTape<Probed<'_>>,
+    step: &OnTape<LayerStep<'_>>,
 ) -> (Trajectory, f64, Array2<f64>, Parameters<f64>) {
     let hidden = network.layer.hidden;
     let (size, inputs) = (batch.lengths.len(), network.layer.input);
@@ -673,7 +642,7 @@ fn altered(
     surgery: Surgery,
 ) -> (f64, Parameters<f64>) {
     let Network { layer, .. } = network;
-    let step = OnTape::new(Probed { layer, parameters: at });
+    let step = OnTape::new(LayerStep { layer, parameters: at });
     let (trajectory, loss, d_state, mut gradient) =
         forward(network, at, batch, &step);
     let ends = batch.lengths.iter().copied().enumerate().collect();
@@ -709,7 +678,7 @@ pub fn split(network: &Network, at: &Parameters<f64>, batch: &Batch) -> Lags {
     let steps = batch.x.nrows() / batch.lengths.len();
     assert!(batch.lengths.iter().all(|&n| n == steps), "lengths differ");
     let Network { layer, .. } = network;
-    let step = OnTape::new(Probed { layer, parameters: at });
+    let step = OnTape::new(LayerStep { layer, parameters: at });
     let sums = 0..layer.cell.gates().len() * layer.hidden;
     let weight = |factor| Weight { sums: sums.clone(), factor };
     // Each sequence gets the target of the next.
