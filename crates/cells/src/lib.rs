@@ -14,6 +14,8 @@
 //! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
 
 mod cell;
+pub mod dropout;
+mod embedding;
 mod fused;
 mod gru;
 pub mod init;
@@ -29,14 +31,18 @@ mod mgu;
 mod min_gru;
 mod min_lstm;
 mod network;
+pub mod normalisation;
+pub mod onnx;
 mod projected_lstm;
 mod recurrent_cell;
 pub mod reference;
 mod rnn;
 mod sequence;
 mod skip_rnn;
+mod stack;
 
 pub use cell::Cell;
+pub use embedding::Embedding;
 pub use gru::{Gru, GruCandidate, GruEquations, GruGates, GruResetBefore};
 pub use janet::{Janet, JanetEquations};
 pub use layer::{GateBiases, Initialisation, Layer};
@@ -60,3 +66,4 @@ pub use sequence::{
     SequenceOptions, SequenceRequest, SequenceShape, SequenceStates,
 };
 pub use skip_rnn::SkipRnn;
+pub use stack::{Stack, StackRequest, StackStates, reversed};

@@ -13,7 +13,12 @@
 //! first goes on from it to the same bits.
 
 mod loss;
+mod omega;
 mod trainer;
 
-pub use loss::{cross_entropy, mse, one_hot};
+pub use loss::{
+    CrossEntropy, Ctc, Reduction, bce_with_logits, cross_entropy, mse, one_hot,
+    squared_error,
+};
+pub use omega::{Omega, omega};
 pub use trainer::{Checkpoint, Diverged, ForeignCheckpoint, Step, Trainer};
