@@ -30,7 +30,8 @@ impl<C: RecurrentCell> ComposedStep for LayerStep<'_, C> {
     fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>> {
         let constant =
             |w: &ArrayView2<'_, f64>| (!w.is_empty()).then(|| x.tape().constant(&w.mapv(T::of).view()));
-        let nothing = || x.tape().constant_with(1, 1, |zero| zero.fill(T::of(0.0)));
+        let zero = |y: &mut [T]| y.fill(T::of(0.0));
+        let nothing = || x.tape().constant_with(1, 1, zero);
         let views = self.layer.views(self.parameters);
         let mut w = views.map(|w| constant(w).unwrap_or_else(nothing));
         let of_state = !views.b_hh.is_empty();
