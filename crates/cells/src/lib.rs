@@ -25,6 +25,7 @@ mod network;
 pub mod reference;
 mod rnn;
 mod sequence;
+pub mod state_dict;
 
 pub use cell::{Cell, State, Weights};
 pub use gru::{GruCandidate, GruEquations, GruGates};
@@ -38,3 +39,4 @@ pub use sequence::{
     GRADIENT_FLOOR, Lengths, Sequence, SequenceGradients, SequenceInputs,
     SequenceOptions, SequenceRequest, SequenceShape, SequenceStates,
 };
+pub use state_dict::{Dtype, StateDict, Tensor};
