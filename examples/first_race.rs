@@ -3,7 +3,7 @@
 //! `cargo run --release --example first_race`
 
 use longlag_autodiff::{Tape, Var};
-use longlag_cells::{Cell, Initialisation, Network};
+use longlag_cells::{Cell, Initialisation, Network, RecurrentCell};
 use longlag_experiments::digits::{self, CLASSES, Digits, PIXELS};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};

@@ -3,7 +3,9 @@
 //! `cargo run --release --example trust_the_gradient`
 
 use longlag_autodiff::{Dual, Tape, Var, check};
-use longlag_cells::{Cell, Initialisation, Layer, State, Weights};
+use longlag_cells::{
+    Cell, Initialisation, Layer, RecurrentCell, State, Weights,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, Scalar};
 use ndarray::{Array2, array};
@@ -57,7 +59,8 @@ impl check::Function for Outputs {
             w_hh: x[1],
             b_ih: x[2],
             b_hh: x[3],
-            peephole: None,
+            per_unit: None,
+            w_hr: None,
         };
         let start = State { h: x[5], c: x.get(6).copied() };
         let mut outputs = Vec::new();

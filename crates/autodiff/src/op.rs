@@ -31,6 +31,8 @@ pub(crate) enum Op<T> {
     LogSoftmax(Matrix),
     /// The inputs one below the other.
     Stack(Range<usize>),
+    /// The inputs side by side.
+    Beside(Range<usize>),
     Custom {
         op: Rc<dyn CustomOp<T>>,
         inputs: Range<usize>,
@@ -122,6 +124,7 @@ impl<T: Scalar> Op<T> {
             Op::Sum(_) => "sum",
             Op::LogSoftmax(_) => "log_softmax",
             Op::Stack(_) => "stack",
+            Op::Beside(_) => "beside",
             Op::Custom { op, .. } => op.name(),
         }
     }
@@ -134,9 +137,10 @@ impl<T: Scalar> Op<T> {
             }
             Op::Map(_, a) | Op::Scale(a, _) | Op::Sum(a) | Op::LogSoftmax(a) => ([Some(a), None, None], &[]),
             Op::Select(a, b, c) => ([Some(a), Some(b), Some(c)], &[]),
-            Op::Affine { ref inputs, .. } | Op::Stack(ref inputs) | Op::Custom { ref inputs, .. } => {
-                ([None; 3], &list[inputs.clone()])
-            }
+            Op::Affine { ref inputs, .. }
+            | Op::Stack(ref inputs)
+            | Op::Beside(ref inputs)
+            | Op::Custom { ref inputs, .. } => ([None; 3], &list[inputs.clone()]),
         };
         own.into_iter().flatten().chain(listed.iter().copied())
     }
@@ -200,6 +204,16 @@ impl<T: Scalar> Op<T> {
                         y[at..at + m.cols].copy_from_slice(&before[m.row(i)]);
                         at += m.cols;
                     }
+                }
+            }
+            Op::Beside(inputs) => {
+                let mut left = 0;
+                for &m in &list[inputs.clone()] {
+                    for i in 0..m.rows {
+                        let at = i * out.cols + left;
+                        y[at..at + m.cols].copy_from_slice(&before[m.row(i)]);
+                    }
+                    left += m.cols;
                 }
             }
             Op::Custom { op, inputs, room } => {
@@ -302,6 +316,18 @@ impl<T: Scalar> Op<T> {
                         }
                         from += m.cols;
                     }
+                }
+            }
+            Op::Beside(inputs) => {
+                let mut left = 0;
+                for &m in &list[inputs.clone()] {
+                    for i in 0..m.rows {
+                        let from = &at.d_y[i * out.cols + left..];
+                        for (d_x, &d) in at.before[m.row(i)].iter_mut().zip(from) {
+                            *d_x += d;
+                        }
+                    }
+                    left += m.cols;
                 }
             }
             Op::Custom { op, inputs, room } => {

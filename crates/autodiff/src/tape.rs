@@ -130,6 +130,18 @@ impl<T: Scalar> Tape<T> {
         Var { tape: self, at }
     }
 
+    /// A copy of a matrix that lies on the tape, as data: without derivatives of either mode.
+    #[track_caller]
+    pub(crate) fn detached(&self, m: Matrix) -> Var<'_, T> {
+        let mut record = self.record.borrow_mut();
+        let at = record.bump(m.rows, m.cols, false);
+        let (before, y) = record.values.split_at_mut(at.at);
+        for (i, y) in y[..m.rows * m.cols].chunks_exact_mut(m.cols).enumerate() {
+            y.iter_mut().zip(&before[m.row(i)]).for_each(|(y, x)| *y = T::of(x.value()));
+        }
+        Var { tape: self, at }
+    }
+
     #[track_caller]
     pub(crate) fn push(&self, op: Op<T>, rows: usize, cols: usize, varies: bool) -> Var<'_, T> {
         let mut record = self.record.borrow_mut();
@@ -193,6 +205,18 @@ impl<T: Scalar> Tape<T> {
         let rows = parts.iter().map(|p| p.at.rows).sum();
         let (inputs, varies) = self.list(parts.iter().copied());
         self.push(Op::Stack(inputs), rows, first.cols, varies)
+    }
+
+    /// The matrices side by side. Panics if there are none or their heights differ.
+    #[track_caller]
+    pub fn beside<'t>(&'t self, parts: &[Var<'t, T>]) -> Var<'t, T> {
+        let first = parts.first().expect("beside: no matrices").at;
+        for p in parts {
+            assert!(p.at.rows == first.rows, "beside: {} and {} differ in height", first, p.at);
+        }
+        let cols = parts.iter().map(|p| p.at.cols).sum();
+        let (inputs, varies) = self.list(parts.iter().copied());
+        self.push(Op::Beside(inputs), first.rows, cols, varies)
     }
 
     /// Records an operation of your own, whose output has shape (`rows`, `cols`).

@@ -53,6 +53,25 @@ impl<'t, T: Scalar> Var<'t, T> {
         std::array::from_fn(|k| self.columns(k * n..(k + 1) * n))
     }
 
+    /// The rows of these numbers, in this order, each as often as it is named: tokens from an embedding, steps
+    /// backwards in time, a batch in another order. The gradient of a row is the sum over its copies.
+    ///
+    /// Shapes: (m, k) and n indices give (n, k). Panics if there are none or one of them is not below m.
+    #[track_caller]
+    pub fn gather_rows(self, indices: &[usize]) -> Self {
+        assert!(!indices.is_empty(), "gather_rows: no indices");
+        for &i in indices {
+            assert!(i < self.at.rows, "gather_rows: row {i} of a matrix {}", self.at);
+        }
+        let (inputs, varies) = self.tape.list(indices.iter().map(|&i| self.rows(i..i + 1)));
+        self.tape.push(Op::Stack(inputs), indices.len(), self.at.cols, varies)
+    }
+    /// The same value, as data: no gradient goes through it. A dual number in it loses its derivative.
+    #[track_caller]
+    pub fn detach(self) -> Self {
+        self.tape.detached(self.at)
+    }
+
     /// The matrix product self·b. Shapes: (m, k) and (k, n) give (m, n).
     #[track_caller]
     pub fn matmul(self, b: Self) -> Self {

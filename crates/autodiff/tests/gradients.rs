@@ -64,6 +64,10 @@ operations! {
     affine_without_bias(x: (3, 4), w: (5, 4)) = x.tape().affine(&[(x, w)], &[]);
     affine_on_a_matrix(x: (3, 4), w: (5, 4), z: (3, 5)) = x.tape().affine(&[(x, w)], &[z]);
     stack(a: (3, 4), b: (1, 4), c: (2, 4)) = a.tape().stack(&[a, b, c, a]).tanh();
+    beside(a: (3, 4), b: (3, 1), c: (3, 2)) = a.tape().beside(&[a, b, c, b, a.columns(1..3)]).tanh();
+    beside_of_one_row(a: (4, 4), b: (1, 3)) = a.tape().beside(&[a.rows(2..3), b, b]).tanh();
+    gather_rows(a: (4, 3)) = a.gather_rows(&[3, 0, 3, 1, 3]).tanh();
+    gather_rows_of_a_part(a: (4, 6)) = a.rows(1..4).columns(2..5).gather_rows(&[2, 1, 0, 0]).tanh() * a.columns(0..3);
     parts_of_a_matrix(a: (4, 6)) = {
         let [l, r] = a.rows(1..3).split();
         (l * r).columns(1..3).matmul(a.columns(2..4).rows(0..2))
@@ -253,6 +257,54 @@ fn a_pass_sees_nothing_of_an_earlier_one() {
         assert_eq!((again.of(y), again.of(z)), (d_y.view(), d_z.view()));
         assert!(again.of(early)[[0, 0]] == 0.0 && d_y.row(0).iter().all(|&d| d == 0.0));
     }
+}
+
+#[test]
+fn nothing_goes_through_a_detached_value() {
+    fn loss<'t, T: Scalar>(x: Var<'t, T>, w: Var<'t, T>) -> Var<'t, T> {
+        let (y, part) = (x.tanh(), x.columns(1..3));
+        (y.detach() * y).sum() + part.detach().matmul(w).sum() + x.tape().stack(&[x.detach(), y]).sum()
+    }
+    let (x, w) = (normal((3, 3), 1), normal((2, 2), 2));
+    let tape = Tape::<f64>::new();
+    let (a, b) = (tape.leaf(&x.view()), tape.leaf(&w.view()));
+    assert_eq!(a.columns(1..3).detach().value(), a.columns(1..3).value());
+    assert!(!a.detach().varies());
+    let grads = loss(a, b).backward();
+    // What the detached factor is worth: (y + 1)·y′ and, for w, the sums of the columns of x.
+    let y = a.tanh().value();
+    for (d, y) in grads.of(a).iter().zip(&y) {
+        assert!((d - (y + 1.0) * (1.0 - y * y)).abs() < 1e-15, "{d}");
+    }
+    for ((i, _), d) in grads.of(b).indexed_iter() {
+        assert!((d - x.column(1 + i).sum()).abs() < 1e-15, "{d}");
+    }
+
+    // Forward mode sees it the same way.
+    let duals = Tape::<Dual>::new();
+    let v = normal((3, 3), 3);
+    let seeded = ndarray::Zip::from(&x).and(&v).map_collect(|&x, &v| Dual::new(x, v));
+    let forward =
+        loss(duals.leaf(&seeded.view()), duals.constant(&w.mapv(Dual::of).view())).item().derivative();
+    let reverse: f64 = grads.of(a).iter().zip(&v).map(|(d, v)| d * v).sum();
+    assert!((forward - reverse).abs() < 1e-14, "{forward} and {reverse}");
+}
+
+#[test]
+fn what_rows_and_columns_are_put_together_from_is_not_what_the_memory_held() {
+    let run = |tape: &Tape<f64>| {
+        let x = tape.leaf(&normal((4, 3), 1).view());
+        let gathered = x.gather_rows(&[3, 0, 0, 1]);
+        let beside = tape.beside(&[gathered, x.detach(), x]);
+        let grads = (beside * beside).sum().backward();
+        [beside.value(), grads.of(x).to_owned(), grads.of(gathered).to_owned()]
+    };
+    let fresh = run(&Tape::new());
+    let mut tape = Tape::new();
+    let nan = tape.leaf(&Array2::from_elem((20, 20), f64::NAN).view());
+    let _ = (nan * nan).sum().backward();
+    tape.reset();
+    assert_eq!(run(&tape), fresh);
 }
 
 #[test]

@@ -43,6 +43,10 @@ fn the_operation_and_both_shapes_are_named() {
     check(|a, b, _| drop(a.tape().affine(&[(a, b)], &[])), &["affine", "(2, 3)", "(4, 5)"]);
     check(|a, b, r| drop(a.tape().affine(&[(a, a)], &[r, b])), &["affine", "(1, 3)", "(2, 2)"]);
     check(|a, b, _| drop(a.tape().stack(&[a, b])), &["stack", "(2, 3)", "(4, 5)"]);
+    check(|a, b, _| drop(a.tape().beside(&[a, b])), &["beside", "(2, 3)", "(4, 5)"]);
+    check(|a, _, _| drop(a.tape().beside(&[])), &["beside", "no matrices"]);
+    check(|a, _, _| drop(a.gather_rows(&[0, 2])), &["gather_rows", "row 2", "(2, 3)"]);
+    check(|a, _, _| drop(a.gather_rows(&[])), &["gather_rows", "no indices"]);
     check(|a, _, _| drop(a.rows(1..3)), &["rows", "1..3", "(2, 3)"]);
     check(|a, _, _| drop(a.columns(1..4)), &["columns", "1..4", "(2, 3)"]);
     check(|a, _, _| drop(a.split::<2>()), &["split", "2", "(2, 3)"]);

@@ -1,5 +1,6 @@
 use crate::fused::Fused;
-use crate::lstm_variant::{self, FusedVariant, LstmParts};
+use crate::lstm_variant::{FusedVariant, LstmParts};
+use crate::recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
 use crate::{gru, lstm, rnn};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Scalar};
@@ -49,63 +50,22 @@ impl Cell {
         Cell::GruResetBefore,
     ];
 
-    /// Its name in tables and figures.
-    pub fn name(self) -> &'static str {
-        match self {
-            Cell::RnnTanh => "RNN",
-            Cell::RnnRelu => "ReLU RNN",
-            Cell::Lstm => "LSTM",
-            Cell::Gru => "GRU",
-            Cell::GruResetBefore => "GRU, reset before",
-            Cell::LstmVariant(_) => "LSTM variant",
-        }
-    }
-
-    /// The names of its gates, in the order in which their blocks of H rows are stacked in the weights.
-    pub fn gates(self) -> &'static [&'static str] {
-        match self {
-            Cell::RnnTanh | Cell::RnnRelu => &["h"],
-            Cell::Lstm => &["i", "f", "g", "o"],
-            Cell::Gru | Cell::GruResetBefore => &["r", "z", "n"],
-            Cell::LstmVariant(parts) => parts.gate_names(),
-        }
-    }
-
-    /// Whether its state has a cell state c beside h.
-    pub fn has_c(self) -> bool {
-        matches!(self, Cell::Lstm | Cell::LstmVariant(_))
-    }
-
-    /// The number of peephole vectors: weights from the cell state to the gates, unit by unit.
-    pub fn peepholes(self) -> usize {
-        match self {
-            Cell::LstmVariant(parts) => parts.peephole_vectors(),
-            _ => 0,
-        }
-    }
-
-    /// The number of parameters of a layer of it, from I inputs to H units.
-    pub fn size(self, input: usize, hidden: usize) -> usize {
-        let sums = self.gates().len() * hidden * (input + hidden + 2);
-        sums + self.peepholes() * hidden
-    }
-
-    /// What the sequence kernels need of it.
+    /// What the sequence kernels need of it: of a cell that is its own [`fused`](RecurrentCell::fused).
     ///
     /// The equations of `f32` and `f64` are compiled here: a generic function would be compiled anew, for
     /// every instruction set, in each crate that runs a sequence.
-    pub(crate) fn fused<T: Float>(self) -> Box<dyn Fused<T>> {
+    pub(crate) fn kernel<T: Float>(self) -> Box<dyn Fused<T>> {
         let compiled: [fn(Cell) -> Box<dyn Any>; 2] = [
-            |cell| Box::new(cell.fused_f32()),
-            |cell| Box::new(cell.fused_f64()),
+            |cell| Box::new(cell.kernel_f32()),
+            |cell| Box::new(cell.kernel_f64()),
         ];
         let of_t = |make: fn(Cell) -> Box<dyn Any>| make(self).downcast().ok();
         *compiled.into_iter().find_map(of_t).expect("a Float is f32 or f64")
     }
-    fn fused_f32(self) -> Box<dyn Fused<f32>> {
+    fn kernel_f32(self) -> Box<dyn Fused<f32>> {
         self.equations()
     }
-    fn fused_f64(self) -> Box<dyn Fused<f64>> {
+    fn kernel_f64(self) -> Box<dyn Fused<f64>> {
         self.equations()
     }
     fn equations<T: Float>(self) -> Box<dyn Fused<T>> {
@@ -118,13 +78,62 @@ impl Cell {
             Cell::LstmVariant(parts) => Box::new(FusedVariant::new(parts)),
         }
     }
+}
 
-    /// One step on the tape. `x` is (B, I), the state's matrices are (B, H).
-    ///
-    /// Panics if the shapes don't fit the weights, or if a state c is missing or too many.
+/// The cell of each variant, as a type of its own.
+macro_rules! each {
+    ($cell:expr, $of:ident => $value:expr) => {
+        match $cell {
+            Cell::RnnTanh => {
+                let $of = &rnn::RnnTanh;
+                $value
+            }
+            Cell::RnnRelu => {
+                let $of = &rnn::RnnRelu;
+                $value
+            }
+            Cell::Lstm => {
+                let $of = &lstm::Lstm;
+                $value
+            }
+            Cell::Gru => {
+                let $of = &gru::Gru;
+                $value
+            }
+            Cell::GruResetBefore => {
+                let $of = &gru::GruResetBefore;
+                $value
+            }
+            Cell::LstmVariant(parts) => {
+                let $of = parts;
+                $value
+            }
+        }
+    };
+}
+
+impl RecurrentCell for Cell {
+    fn name(&self) -> &'static str {
+        each!(self, cell => cell.name())
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        each!(self, cell => cell.gates())
+    }
+    fn widths(&self, hidden: usize) -> State<usize> {
+        each!(self, cell => cell.widths(hidden))
+    }
+    fn output(&self, hidden: usize) -> usize {
+        each!(self, cell => cell.output(hidden))
+    }
+    fn per_unit(&self) -> Option<PerUnit> {
+        each!(self, cell => cell.per_unit())
+    }
+    fn shapes(&self, input: usize, hidden: usize) -> Weights<[usize; 2]> {
+        each!(self, cell => cell.shapes(input, hidden))
+    }
     #[track_caller]
-    pub fn step<'t, T: Scalar>(
-        self,
+    fn step<'t, T: Scalar>(
+        &self,
         w: &Weights<Var<'t, T>>,
         x: Var<'t, T>,
         s: State<Var<'t, T>>,
@@ -134,99 +143,23 @@ impl Cell {
             "{self}: the state c is for cells that have one, and only them"
         );
         if let Some(c) = s.c {
-            let (h, c) = (s.h.shape(), c.shape());
+            let ([rows, _], [c_rows, _]) = (s.h.shape(), c.shape());
             assert!(
-                h == c,
-                "{self}: the states h {h:?} and c {c:?} differ in shape"
+                rows == c_rows,
+                "{self}: the states h {:?} and c {:?} differ in rows",
+                s.h.shape(),
+                c.shape()
             );
         }
-        match self {
-            Cell::RnnTanh => rnn::step(&rnn::RnnTanh, w, x, s),
-            Cell::RnnRelu => rnn::step(&rnn::RnnRelu, w, x, s),
-            Cell::Lstm => lstm::step(w, x, s),
-            Cell::Gru => gru::step_reset_after(w, x, s),
-            Cell::GruResetBefore => gru::step_reset_before(w, x, s),
-            Cell::LstmVariant(parts) => lstm_variant::step(parts, w, x, s),
-        }
+        each!(self, cell => cell.step(w, x, s))
+    }
+    fn fused(&self) -> Option<Cell> {
+        each!(self, cell => cell.fused())
     }
 }
 
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
-    }
-}
-
-/// The state that a cell hands from step to step; `c` is there for LSTMs only.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct State<V> {
-    /// The hidden state, which is the output too.
-    pub h: V,
-    /// The cell state.
-    pub c: Option<V>,
-}
-
-impl<V> State<V> {
-    /// The same for other contents.
-    pub fn map<U>(self, mut f: impl FnMut(V) -> U) -> State<U> {
-        State { h: f(self.h), c: self.c.map(f) }
-    }
-}
-
-/// The weights of a layer, whatever they are held in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Weights<V> {
-    /// (G·H, I).
-    pub w_ih: V,
-    /// (G·H, H).
-    pub w_hh: V,
-    /// (1, G·H).
-    pub b_ih: V,
-    /// (1, G·H).
-    pub b_hh: V,
-    /// (P, H), the peepholes of the gates that have them, in the gates' order; for a cell with peepholes.
-    pub peephole: Option<V>,
-}
-
-impl<V> Weights<V> {
-    /// The same for other contents.
-    pub fn map<U>(&self, mut f: impl FnMut(&V) -> U) -> Weights<U> {
-        Weights {
-            w_ih: f(&self.w_ih),
-            w_hh: f(&self.w_hh),
-            b_ih: f(&self.b_ih),
-            b_hh: f(&self.b_hh),
-            peephole: self.peephole.as_ref().map(f),
-        }
-    }
-}
-
-impl<'t, T: Scalar> Weights<Var<'t, T>> {
-    /// The weights of gates `from..to` of cells of `hidden` units.
-    pub(crate) fn gates(&self, hidden: usize, from: usize, to: usize) -> Self {
-        let r = from * hidden..to * hidden;
-        Weights {
-            w_ih: self.w_ih.rows(r.clone()),
-            w_hh: self.w_hh.rows(r.clone()),
-            b_ih: self.b_ih.columns(r.clone()),
-            b_hh: self.b_hh.columns(r),
-            peephole: None,
-        }
-    }
-    /// W_ih x + b_ih + W_hh h + b_hh.
-    #[track_caller]
-    pub(crate) fn sum(&self, x: Var<'t, T>, h: Var<'t, T>) -> Var<'t, T> {
-        x.tape()
-            .affine(&[(x, self.w_ih), (h, self.w_hh)], &[self.b_ih, self.b_hh])
-    }
-    /// W_ih x + b_ih.
-    #[track_caller]
-    pub(crate) fn input_sum(&self, x: Var<'t, T>) -> Var<'t, T> {
-        x.tape().affine(&[(x, self.w_ih)], &[self.b_ih])
-    }
-    /// W_hh h + b_hh.
-    #[track_caller]
-    pub(crate) fn state_sum(&self, h: Var<'t, T>) -> Var<'t, T> {
-        h.tape().affine(&[(h, self.w_hh)], &[self.b_hh])
     }
 }

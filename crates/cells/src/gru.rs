@@ -4,8 +4,9 @@
 //! n = tanh(W x + b + r ∘ (U h + b′)); Cho et al. 2014 *before* it, as in n = tanh(W x + b + U (r ∘ h) + b′).
 //! The two are different models, and weights of one mean something else in the other.
 
-use crate::cell::{State, Weights};
+use crate::cell::Cell;
 use crate::fused::{Backward, Forward, Fused, Group, Of, every};
+use crate::recurrent_cell::{RecurrentCell, State, Weights};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Pointwise, Real, Scalar};
 
@@ -48,34 +49,62 @@ impl Pointwise<3, 3> for GruCandidate {
     }
 }
 
-/// One step on the tape, reset after.
-#[track_caller]
-pub(crate) fn step_reset_after<'t, T: Scalar>(
-    w: &Weights<Var<'t, T>>,
-    x: Var<'t, T>,
-    s: State<Var<'t, T>>,
-) -> State<Var<'t, T>> {
-    let [_, hidden] = s.h.shape();
-    let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
-    let n = w.gates(hidden, 2, 3);
-    let [h, ..] =
-        GruEquations.apply([a_r, a_z, n.input_sum(x), n.state_sum(s.h), s.h]);
-    State { h, c: None }
+/// The gated recurrent unit whose reset gate acts after the recurrent product.
+#[derive(Clone, Copy, Debug)]
+pub struct Gru;
+impl RecurrentCell for Gru {
+    fn name(&self) -> &'static str {
+        "GRU"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        &["r", "z", "n"]
+    }
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let [_, hidden] = s.h.shape();
+        let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
+        let n = w.gates(hidden, 2, 3);
+        let (x_n, h_n) = (n.input_sum(x), n.state_sum(s.h));
+        let [h, ..] = GruEquations.apply([a_r, a_z, x_n, h_n, s.h]);
+        State { h, c: None }
+    }
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::Gru)
+    }
 }
 
-/// One step on the tape, reset before.
-#[track_caller]
-pub(crate) fn step_reset_before<'t, T: Scalar>(
-    w: &Weights<Var<'t, T>>,
-    x: Var<'t, T>,
-    s: State<Var<'t, T>>,
-) -> State<Var<'t, T>> {
-    let [_, hidden] = s.h.shape();
-    let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
-    let [kept, _] = GruGates.apply([a_r, s.h]);
-    let a_n = w.gates(hidden, 2, 3).sum(x, kept);
-    let [h, ..] = GruCandidate.apply([a_z, a_n, s.h]);
-    State { h, c: None }
+/// The gated recurrent unit whose reset gate acts before the recurrent product.
+#[derive(Clone, Copy, Debug)]
+pub struct GruResetBefore;
+impl RecurrentCell for GruResetBefore {
+    fn name(&self) -> &'static str {
+        "GRU, reset before"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        &["r", "z", "n"]
+    }
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let [_, hidden] = s.h.shape();
+        let [a_r, a_z] = w.gates(hidden, 0, 2).sum(x, s.h).split();
+        let [kept, _] = GruGates.apply([a_r, s.h]);
+        let a_n = w.gates(hidden, 2, 3).sum(x, kept);
+        let [h, ..] = GruCandidate.apply([a_z, a_n, s.h]);
+        State { h, c: None }
+    }
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::GruResetBefore)
+    }
 }
 
 /// From ∂L/∂h_t of h_t = (1 − z) n + z h_{t−1} to the gradients of the sums of

@@ -22,21 +22,26 @@ mod linear;
 mod lstm;
 mod lstm_variant;
 mod network;
+pub mod onnx;
+mod recurrent_cell;
 pub mod reference;
 mod rnn;
 mod sequence;
+mod stack;
 pub mod state_dict;
 
-pub use cell::{Cell, State, Weights};
-pub use gru::{GruCandidate, GruEquations, GruGates};
+pub use cell::Cell;
+pub use gru::{Gru, GruCandidate, GruEquations, GruGates, GruResetBefore};
 pub use layer::{Initialisation, Layer};
 pub use linear::Linear;
-pub use lstm::{LstmBackward, LstmEquations};
+pub use lstm::{Lstm, LstmBackward, LstmEquations};
 pub use lstm_variant::{Forget, LstmParts};
 pub use network::Network;
+pub use recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
 pub use rnn::{RnnRelu, RnnTanh};
 pub use sequence::{
     GRADIENT_FLOOR, Lengths, Sequence, SequenceGradients, SequenceInputs,
     SequenceOptions, SequenceRequest, SequenceShape, SequenceStates,
 };
+pub use stack::{Stack, StackRequest, StackStates, reversed};
 pub use state_dict::{Dtype, StateDict, Tensor};

@@ -1,5 +1,6 @@
-use crate::cell::{State, Weights};
+use crate::cell::Cell;
 use crate::fused::{Backward, Forward, Fused, Group, Of, every};
+use crate::recurrent_cell::{RecurrentCell, State, Weights};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Pointwise, Real, Scalar};
 
@@ -22,21 +23,39 @@ impl Pointwise<5, 6> for LstmEquations {
 }
 // ANCHOR_END: equations
 
-// ANCHOR: step
-/// One step on the tape: one affine sum for all gates, then the
-/// equations, element by element.
-#[track_caller]
-pub(crate) fn step<'t, T: Scalar>(
-    w: &Weights<Var<'t, T>>,
-    x: Var<'t, T>,
-    s: State<Var<'t, T>>,
-) -> State<Var<'t, T>> {
-    let [a_i, a_f, a_g, a_o] = w.sum(x, s.h).split();
-    let c_prev = s.c.expect("an LSTM has a cell state");
-    let [h, c, ..] = LstmEquations.apply([a_i, a_f, a_g, a_o, c_prev]);
-    State { h, c: Some(c) }
+/// Long short-term memory with a forget gate.
+#[derive(Clone, Copy, Debug)]
+pub struct Lstm;
+impl RecurrentCell for Lstm {
+    fn name(&self) -> &'static str {
+        "LSTM"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        &["i", "f", "g", "o"]
+    }
+    fn widths(&self, hidden: usize) -> State<usize> {
+        State { h: hidden, c: Some(hidden) }
+    }
+    // ANCHOR: step
+    /// One step on the tape: one affine sum for all gates, then the
+    /// equations, element by element.
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let [a_i, a_f, a_g, a_o] = w.sum(x, s.h).split();
+        let c_prev = s.c.expect("an LSTM has a cell state");
+        let [h, c, ..] = LstmEquations.apply([a_i, a_f, a_g, a_o, c_prev]);
+        State { h, c: Some(c) }
+    }
+    // ANCHOR_END: step
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::Lstm)
+    }
 }
-// ANCHOR_END: step
 
 // ANCHOR: backward
 /// The derivative of the equations, by hand. From the gates, c_t and

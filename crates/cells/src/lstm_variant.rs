@@ -4,8 +4,9 @@
 //! odyssey" (IEEE TNNLS 28(10), 2017), of which *full gate recurrence* alone is missing. Peepholes: Gers and
 //! Schmidhuber, "Recurrent nets that time and count" (IJCNN 2000).
 
-use crate::cell::{State, Weights};
+use crate::cell::Cell;
 use crate::fused::{Backward, Forward, Fused, Group, Of, every};
+use crate::recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
 use longlag_autodiff::Var;
 use longlag_numerics::panel::Segments;
 use longlag_numerics::{Float, Pointwise, Real, Scalar};
@@ -78,12 +79,12 @@ impl Default for LstmParts {
 
 impl LstmParts {
     /// Whether there are the gates i, f, g and o; g always is.
-    fn gates(self) -> [bool; 4] {
+    fn parts(self) -> [bool; 4] {
         [self.input_gate, self.forget == Forget::Gate, true, self.output_gate]
     }
     /// The names of the gates that there are.
     pub(crate) fn gate_names(self) -> &'static [&'static str] {
-        let [i, f, _, o] = self.gates();
+        let [i, f, _, o] = self.parts();
         match (i, f, o) {
             (true, true, true) => &["i", "f", "g", "o"],
             (true, true, false) => &["i", "f", "g"],
@@ -101,7 +102,7 @@ impl LstmParts {
     }
     /// Where gate i, f, g or o stands among the gates that there are.
     pub(crate) fn place(self, gate: usize) -> Option<usize> {
-        let gates = self.gates();
+        let gates = self.parts();
         gates[gate].then(|| gates[..gate].iter().filter(|g| **g).count())
     }
     /// Where the peepholes of gate i, f or o stand.
@@ -137,30 +138,50 @@ impl Pointwise<8, 6> for LstmParts {
 }
 // ANCHOR_END: equations
 
-/// One step on the tape.
-#[track_caller]
-pub(crate) fn step<'t, T: Scalar>(
-    parts: LstmParts,
-    w: &Weights<Var<'t, T>>,
-    x: Var<'t, T>,
-    s: State<Var<'t, T>>,
-) -> State<Var<'t, T>> {
-    let sums = w.sum(x, s.h);
-    let c_prev = s.c.expect("an LSTM has a cell state");
-    let [_, hidden] = s.h.shape();
-    // Anything may stand for what is missing.
-    let sum = |gate| match parts.place(gate) {
-        Some(k) => sums.columns(k * hidden..(k + 1) * hidden),
-        None => c_prev,
-    };
-    let peephole = |gate| match (parts.peephole(gate), w.peephole) {
-        (Some(k), Some(p)) => p.rows(k..k + 1),
-        _ => c_prev,
-    };
-    let [a_i, a_f, a_g, a_o] = [0, 1, 2, 3].map(sum);
-    let [p_i, p_f, p_o] = [0, 1, 3].map(peephole);
-    let [h, c, ..] = parts.apply([a_i, a_f, a_g, a_o, c_prev, p_i, p_f, p_o]);
-    State { h, c: Some(c) }
+impl RecurrentCell for LstmParts {
+    fn name(&self) -> &'static str {
+        "LSTM variant"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        self.gate_names()
+    }
+    fn widths(&self, hidden: usize) -> State<usize> {
+        State { h: hidden, c: Some(hidden) }
+    }
+    fn per_unit(&self) -> Option<PerUnit> {
+        let vectors = self.peephole_vectors();
+        let peepholes =
+            PerUnit { name: "weight_peephole", vectors, starts: &[] };
+        (vectors > 0).then_some(peepholes)
+    }
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let sums = w.sum(x, s.h);
+        let c_prev = s.c.expect("an LSTM has a cell state");
+        let [_, hidden] = s.h.shape();
+        // Anything may stand for what is missing.
+        let sum = |gate| match self.place(gate) {
+            Some(k) => sums.columns(k * hidden..(k + 1) * hidden),
+            None => c_prev,
+        };
+        let peephole = |gate| match (self.peephole(gate), w.per_unit) {
+            (Some(k), Some(p)) => p.rows(k..k + 1),
+            _ => c_prev,
+        };
+        let [a_i, a_f, a_g, a_o] = [0, 1, 2, 3].map(sum);
+        let [p_i, p_f, p_o] = [0, 1, 3].map(peephole);
+        let [h, c, ..] =
+            self.apply([a_i, a_f, a_g, a_o, c_prev, p_i, p_f, p_o]);
+        State { h, c: Some(c) }
+    }
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::LstmVariant(*self))
+    }
 }
 
 /// The derivative of the equations.

@@ -1,45 +1,46 @@
-use crate::cell::{Cell, State};
+use crate::cell::Cell;
 use crate::layer::{Initialisation, Layer};
 use crate::linear::Linear;
+use crate::recurrent_cell::{RecurrentCell, State};
 use longlag_autodiff::{Bound, Var};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Scalar};
 
 /// A recurrent layer and a linear read-out of its last output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Network {
+pub struct Network<C = Cell> {
     /// The recurrent layer; its parameters' names begin with `rnn.`.
-    pub layer: Layer,
+    pub layer: Layer<C>,
     /// The read-out; its parameters' names begin with `head.`.
     pub head: Linear,
 }
 
-impl Network {
+impl<C: RecurrentCell> Network<C> {
     /// A network from I inputs through H hidden units to O outputs.
     pub fn new(
-        cell: Cell,
+        cell: C,
         input: usize,
         hidden: usize,
         output: usize,
-    ) -> Network {
+    ) -> Network<C> {
         let layer = Layer::new("rnn.", cell, input, hidden);
-        Network { layer, head: Linear::new("head", hidden, output) }
+        let head = Linear::new("head", layer.output(), output);
+        Network { layer, head }
     }
 
     /// The number of its parameters.
     pub fn size(&self) -> usize {
-        let Layer { cell, input, hidden, .. } = self.layer;
-        cell.size(input, hidden) + self.head.output * (hidden + 1)
+        self.layer.size() + self.head.output * (self.head.input + 1)
     }
 
     /// The network of the given cell whose number of parameters comes nearest to `size`, by its H.
     pub fn of_size(
-        cell: Cell,
+        cell: C,
         input: usize,
         output: usize,
         size: usize,
-    ) -> Network {
-        let at = |hidden| Network::new(cell, input, hidden, output);
+    ) -> Network<C> {
+        let at = |hidden| Network::new(cell.clone(), input, hidden, output);
         let above =
             (1..).find(|&h| at(h).size() >= size).expect("sizes grow with H");
         let (below, above) = (at((above - 1).max(1)), at(above));
@@ -62,7 +63,7 @@ impl Network {
         parameters
     }
 
-    /// The outputs (B, O) after the last step of `x` (T·B, I), from the state 0, by the fused kernel.
+    /// The outputs (B, O) after the last step of `x` (T·B, I), from the state 0, by the fused kernel if there is one.
     #[track_caller]
     pub fn apply<'t, T: Float + Scalar>(
         &self,
@@ -73,7 +74,7 @@ impl Network {
         let w = self.layer.weights(parameters);
         let start = self.layer.zero_state(parameters.tape(), batch);
         let states = self.layer.sequence(&w, x, start);
-        self.head.apply(parameters, states.last.h)
+        self.read_out(parameters, states.last)
     }
 
     /// The same step by step: `each` sees (t, state after step t) for t = 0 (the state 0) to T.
@@ -89,6 +90,15 @@ impl Network {
         let start = self.layer.zero_state(parameters.tape(), batch);
         each(0, start);
         let last = self.layer.unroll(&w, x, start, each);
-        self.head.apply(parameters, last.h)
+        self.read_out(parameters, last)
+    }
+
+    fn read_out<'t, T: Scalar>(
+        &self,
+        parameters: &Bound<'t, '_, T>,
+        last: State<Var<'t, T>>,
+    ) -> Var<'t, T> {
+        let h = last.h.columns(0..self.layer.output());
+        self.head.apply(parameters, h)
     }
 }

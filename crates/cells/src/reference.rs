@@ -4,10 +4,11 @@
 //! [`Dual`](longlag_autodiff::Dual) numbers it is the oracle that gradients are checked against; over `f64`
 //! the one that values are.
 
-use crate::cell::{Cell, State, Weights};
+use crate::cell::Cell;
 use crate::gru::{GruCandidate, GruEquations, GruGates};
 use crate::layer::Layer;
 use crate::lstm::LstmEquations;
+use crate::recurrent_cell::{State, Weights};
 use crate::rnn::{RnnRelu, RnnTanh};
 use longlag_numerics::{Parameters, Pointwise, Scalar};
 use ndarray::ArrayView2;
@@ -72,7 +73,7 @@ pub fn step<R: Scalar>(
                     Some(k) => w.sum(k * n + j, x, h),
                     None => absent,
                 };
-                let p = |gate| match (parts.peephole(gate), w.peephole) {
+                let p = |gate| match (parts.peephole(gate), w.per_unit) {
                     (Some(k), Some(p)) => p[[k, j]],
                     _ => absent,
                 };

@@ -1,5 +1,6 @@
-use crate::cell::{State, Weights};
+use crate::cell::Cell;
 use crate::fused::{Backward, Forward, Fused, Group, Of, every};
+use crate::recurrent_cell::{RecurrentCell, State, Weights};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Pointwise, Real, Scalar};
 
@@ -25,16 +26,48 @@ impl Pointwise<1, 1> for RnnRelu {
 }
 // ANCHOR_END: equations
 
-/// One step on the tape.
-#[track_caller]
-pub(crate) fn step<'t, T: Scalar>(
-    equations: &impl Pointwise<1, 1>,
-    w: &Weights<Var<'t, T>>,
-    x: Var<'t, T>,
-    s: State<Var<'t, T>>,
-) -> State<Var<'t, T>> {
-    let [h] = equations.apply([w.sum(x, s.h)]);
-    State { h, c: None }
+impl RecurrentCell for RnnTanh {
+    fn name(&self) -> &'static str {
+        "RNN"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        &["h"]
+    }
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let [h] = self.apply([w.sum(x, s.h)]);
+        State { h, c: None }
+    }
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::RnnTanh)
+    }
+}
+
+impl RecurrentCell for RnnRelu {
+    fn name(&self) -> &'static str {
+        "ReLU RNN"
+    }
+    fn gates(&self) -> &'static [&'static str] {
+        &["h"]
+    }
+    #[track_caller]
+    fn step<'t, T: Scalar>(
+        &self,
+        w: &Weights<Var<'t, T>>,
+        x: Var<'t, T>,
+        s: State<Var<'t, T>>,
+    ) -> State<Var<'t, T>> {
+        let [h] = self.apply([w.sum(x, s.h)]);
+        State { h, c: None }
+    }
+    fn fused(&self) -> Option<Cell> {
+        Some(Cell::RnnRelu)
+    }
 }
 
 /// From h_t and the two parts of ∂L/∂h_t to ∂L/∂a and ∂L/∂h_t.

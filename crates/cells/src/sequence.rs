@@ -14,8 +14,9 @@
 //! The same bits for every number of threads: a row of the batch is computed alone, and sums over rows and
 //! steps run in chunks that the shape alone decides.
 
-use crate::cell::{Cell, State, Weights};
+use crate::cell::Cell;
 use crate::fused::Fused;
+use crate::recurrent_cell::{RecurrentCell, State, Weights};
 use longlag_numerics::{Buffer, Float};
 use ndarray::{ArrayView2, ArrayViewMut2};
 
@@ -94,13 +95,12 @@ impl<T: Float> Lengths<'_, T> {
         matches!(self, Lengths::Full)
     }
     #[track_caller]
-    fn check(&self, shape: &SequenceShape) {
+    pub(crate) fn check(&self, steps: usize, batch: usize) {
         let count = match self {
             Lengths::Full => return,
             Lengths::Given(lengths) => lengths.len(),
             Lengths::Row(lengths) => lengths.ncols(),
         };
-        let SequenceShape { steps, batch, .. } = *shape;
         assert!(count == batch, "{count} lengths for {batch} sequences");
         for b in 0..batch {
             let n = self.of(b, steps);
@@ -160,7 +160,8 @@ pub struct SequenceGradients<'a, T> {
 /// sequence.forward(
 ///     &SequenceInputs {
 ///         weights: Weights {
-///             w_ih: w_ih.view(), w_hh: w_hh.view(), b_ih: bias.view(), b_hh: bias.view(), peephole: None,
+///             w_ih: w_ih.view(), w_hh: w_hh.view(), b_ih: bias.view(), b_hh: bias.view(), per_unit: None,
+///             w_hr: None,
 ///         },
 ///         x: x.view(),
 ///         start: State { h: zero.view(), c: None },
@@ -185,7 +186,8 @@ impl<T: Float> Sequence<T> {
     /// Sequences of a cell.
     ///
     /// # Panics
-    /// If a size is 0.
+    /// If a size is 0, or if there is no kernel for the cell: if it isn't its own
+    /// [`fused`](RecurrentCell::fused).
     #[track_caller]
     pub fn new(
         cell: Cell,
@@ -248,13 +250,13 @@ impl<T: Float> Sequence<T> {
                 self.plan.start_c(&self.room, c);
             }
         }
-        let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = d_weights;
+        let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, .. } = d_weights;
         self.plan.input_weights(&self.room, w_ih);
         self.plan.state_weights(&self.room, w_hh);
         self.plan.input_bias(&self.room, b_ih);
         self.plan.state_bias(&self.room, b_hh);
-        if let Some(peephole) = peephole {
-            self.plan.peephole_weights(&self.room, peephole);
+        if let Some(peepholes) = per_unit {
+            self.plan.peephole_weights(&self.room, peepholes);
         }
     }
 }

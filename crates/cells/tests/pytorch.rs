@@ -2,7 +2,9 @@
 //! cases in `data/`.
 
 use longlag_autodiff::{Bound, Tape, Var};
-use longlag_cells::{Cell, Initialisation, Layer, SequenceRequest, State};
+use longlag_cells::{
+    Cell, Initialisation, Layer, RecurrentCell, SequenceRequest, State,
+};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};

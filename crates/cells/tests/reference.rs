@@ -1,7 +1,9 @@
 //! The tape against the plain reference: values over f64, every gradient over dual numbers.
 
 use longlag_autodiff::{Dual, Tape};
-use longlag_cells::{Cell, Initialisation, Layer, State, reference};
+use longlag_cells::{
+    Cell, Initialisation, Layer, RecurrentCell, State, reference,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar};
 use ndarray::{Array2, Axis, Slice};

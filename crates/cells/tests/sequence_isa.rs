@@ -32,7 +32,7 @@ fn check_bits<T: Float + Scalar>(case: &Case) {
                 .build()
                 .unwrap();
             isa::forget_runs();
-            let got = bits(&pool.install(|| case.run::<T>(true)));
+            let got = bits(&pool.install(|| case.run::<T>(Way::Fused)));
             assert_eq!(isa::ran(), [set]);
             let first = first.get_or_insert_with(|| got.clone());
             for (first, got) in first.iter().zip(&got) {

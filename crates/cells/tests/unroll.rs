@@ -2,7 +2,9 @@
 
 use longlag_autodiff::Tape;
 use longlag_cells::init::Init;
-use longlag_cells::{Cell, Initialisation, Layer, Network, State};
+use longlag_cells::{
+    Cell, Initialisation, Layer, Network, RecurrentCell, State,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, product};
 use ndarray::Array2;

@@ -14,7 +14,7 @@ use crate::experiment::{
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Linear, Network};
+use longlag_cells::{Cell, Initialisation, Linear, Network, RecurrentCell};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};

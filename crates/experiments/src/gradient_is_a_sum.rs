@@ -21,7 +21,9 @@ use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
 use crate::tasks::{Adding, Batch, Definition, Task};
 use longlag_autodiff::{Tape, Var};
-use longlag_cells::{Cell, Initialisation, Layer, Network, State, init::Init};
+use longlag_cells::{
+    Cell, Initialisation, Layer, Network, RecurrentCell, State, init::Init,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};

@@ -154,10 +154,8 @@ impl Batch {
         let start = network.layer.zero_state(tape, size);
         let steps = self.x.nrows() / size;
         let differ = self.lengths.iter().any(|&n| n < steps);
-        let lengths =
-            Array2::from_shape_fn((1, size), |(_, b)| self.lengths[b] as f64);
         let request = SequenceRequest {
-            lengths: differ.then(|| place(tape, &lengths)),
+            lengths: differ.then_some(&self.lengths[..]),
             ..SequenceRequest::default()
         };
         let weights = network.layer.weights(parameters);

@@ -10,7 +10,9 @@ use crate::experiment::{
 };
 use longlag_autodiff::check::{DUAL_TOLERANCE, STEP};
 use longlag_autodiff::{Dual, Tape, Var};
-use longlag_cells::{Cell, Initialisation, Layer, State, reference};
+use longlag_cells::{
+    Cell, Initialisation, Layer, RecurrentCell, State, reference,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, Span};
 use longlag_report::figure::{Axis, DotChart, DotRow, Figure, Marker};

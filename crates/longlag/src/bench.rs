@@ -5,8 +5,8 @@ use crate::failure::{Failure, print};
 use crate::limits::limits;
 use longlag_autodiff::Tape;
 use longlag_cells::{
-    GRADIENT_FLOOR, Initialisation, Layer, Lengths, Sequence, SequenceGradients, SequenceInputs,
-    SequenceOptions, SequenceShape, SequenceStates, State, Weights,
+    GRADIENT_FLOOR, Initialisation, Layer, Lengths, RecurrentCell, Sequence, SequenceGradients,
+    SequenceInputs, SequenceOptions, SequenceShape, SequenceStates, State, Weights,
 };
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Pointwise, Real, Scalar, isa, slice};
@@ -232,7 +232,7 @@ fn repeat(seconds: f64, mut step: impl FnMut()) -> Vec<Duration> {
 fn shrink<T: Float + Scalar>(layer: &Layer, parameters: &mut Parameters<T>) {
     let Weights { mut w_hh, b_ih, b_hh, .. } = layer.views_mut(parameters);
     w_hh.map_inplace(|w| *w = *w * T::of(0.1));
-    if let Some(gate) = layer.cell.gates().iter().position(|gate| *gate == "f") {
+    if let Some(gate) = layer.cell.gates().iter().position(|&gate| gate == "f") {
         for mut bias in [b_ih, b_hh] {
             let units = gate * layer.hidden..(gate + 1) * layer.hidden;
             bias.slice_axis_mut(Axis(1), units.into()).fill(T::ZERO);

@@ -80,15 +80,14 @@ impl<T: Copy> Parameters<T> {
         ArrayViewMut2::from_shape(s.shape, &mut self.values[s.range()])
             .expect("a span has its shape's length")
     }
-    /// Several parameters as matrices to write to. Panics if there is none of a name, or one is named twice.
-    #[track_caller]
-    pub fn views_mut<const N: usize>(&mut self, names: [&str; N]) -> [ArrayViewMut2<'_, T>; N] {
-        let spans = names.map(|name| self.span(name).clone());
-        let values = self.values.get_disjoint_mut(spans.each_ref().map(Span::range));
-        let mut values = values.expect("parameters of different names don't overlap").into_iter();
-        spans.map(|span| {
-            let values = values.next().expect("there is one for each span");
-            ArrayViewMut2::from_shape(span.shape, values).expect("a span has its shape's length")
+    /// All parameters as matrices to write to, in order.
+    pub fn views_mut(&mut self) -> impl Iterator<Item = (&Span, ArrayViewMut2<'_, T>)> {
+        let mut rest = &mut self.values[..];
+        self.spans.iter().map(move |span| {
+            let (values, behind) = std::mem::take(&mut rest).split_at_mut(span.len());
+            rest = behind;
+            let view = ArrayViewMut2::from_shape(span.shape, values);
+            (span, view.expect("a span has its shape's length"))
         })
     }
     /// The same spans over other numbers.

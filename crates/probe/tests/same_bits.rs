@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Probed, normal2, normal3};
-use longlag_cells::Cell;
+use longlag_cells::{Cell, RecurrentCell};
 use longlag_numerics::isa;
 use longlag_numerics::random::Rng;
 use longlag_probe::growth::{GrowthProbe, LyapunovProbe};

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Probed, cells, close, gradient_by_tape, largest, normal2, normal3};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, State};
+use longlag_cells::{Cell, RecurrentCell, State};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, product::product};
 use longlag_probe::split::{Split, usable_signal};

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Probed, cells, close, normal2, normal3, times};
 use longlag_autodiff::{Tape, Var};
-use longlag_cells::{Cell, State};
+use longlag_cells::{Cell, RecurrentCell, State};
 use longlag_numerics::Scalar;
 use longlag_probe::{ComposedStep, OnTape, RecurrentStep, StepGradients, Trajectory, jacobian};
 use ndarray::{Array2, ArrayView2, Axis};

@@ -315,7 +315,7 @@ impl<T: Float> Plan<T> {
         room: &mut ForwardRoom<'_, T>,
         inputs: &SequenceInputs<'_, T>,
     ) {
-        let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &inputs.weights;
+        let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, .. } = &inputs.weights;
         for (g, group) in self.groups(|_| true) {
             if group.input {
                 self.pack_columns(group, *w_ih, room.input_panels[g]);
@@ -335,8 +335,8 @@ impl<T: Float> Plan<T> {
                 }
             }
         }
-        if let Some(peephole) = peephole {
-            self.pack_peepholes(room.peepholes, *peephole);
+        if let Some(peepholes) = per_unit {
+            self.pack_peepholes(room.peepholes, *peepholes);
         }
     }
 

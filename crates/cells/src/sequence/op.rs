@@ -58,14 +58,15 @@ impl Key {
     }
     fn inputs<'a, T>(&self, x: Inputs<'a, T>) -> SequenceInputs<'a, T> {
         let w = self.weights();
-        let peephole = self.cell.peepholes() > 0;
+        let peepholes = self.cell.per_unit().is_some();
         SequenceInputs {
             weights: Weights {
                 w_ih: x.get(w),
                 w_hh: x.get(w + 1),
                 b_ih: x.get(w + 2),
                 b_hh: x.get(w + 3),
-                peephole: peephole.then(|| x.get(w + 4)),
+                per_unit: peepholes.then(|| x.get(w + 4)),
+                w_hr: None,
             },
             x: x.get(0),
             start: State {
@@ -141,27 +142,21 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
                 add(plan, room, d_x.get(w + i));
             }
         }
-        if cell.peepholes() > 0 && d_x.wanted(w + 4) {
+        if cell.per_unit().is_some() && d_x.wanted(w + 4) {
             plan.peephole_weights(room, d_x.get(w + 4));
         }
     }
 }
 
 /// What [`Layer::sequence_with`](crate::Layer::sequence_with) is asked for.
-#[derive(Clone, Copy, Debug)]
-pub struct SequenceRequest<'t, T> {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SequenceRequest<'a> {
     /// Whether c_1 … c_T are wanted too, not only the last: as variables, with their gradients.
     pub all_c: bool,
-    /// How many steps each row has, from 1 to T: whole numbers in a row (1, B).
-    pub lengths: Option<Var<'t, T>>,
+    /// How many steps each row has, from 1 to T; all, if not given. Behind its end a row's states are zeros.
+    pub lengths: Option<&'a [usize]>,
     /// As in [`SequenceOptions::floor`].
     pub floor: Option<f64>,
-}
-
-impl<T> Default for SequenceRequest<'_, T> {
-    fn default() -> Self {
-        SequenceRequest { all_c: false, lengths: None, floor: None }
-    }
 }
 
 /// Records a sequence.
@@ -171,7 +166,7 @@ pub(crate) fn record<'t, T: Float + Scalar>(
     weights: &Weights<Var<'t, T>>,
     x: Var<'t, T>,
     start: State<Var<'t, T>>,
-    request: SequenceRequest<'t, T>,
+    request: SequenceRequest<'_>,
 ) -> SequenceStates<Var<'t, T>> {
     let tape: &'t Tape<T> = x.tape();
     let ([rows, input], [batch, hidden]) = (x.shape(), start.h.shape());
@@ -200,7 +195,13 @@ pub(crate) fn record<'t, T: Float + Scalar>(
     let op = tape.registered(key, |&key| {
         Rc::new(SequenceOp { key, plan: Plan::new(cell, shape, options) })
     });
-    let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = *weights;
+    let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, .. } = *weights;
+    let lengths = lengths.map(|lengths| {
+        tape.constant_with(1, lengths.len(), |row| {
+            let numbers = lengths.iter().map(|&n| T::of(n as f64));
+            row.iter_mut().zip(numbers).for_each(|(to, n)| *to = n);
+        })
+    });
     let inputs = [
         Some(x),
         Some(start.h),
@@ -209,7 +210,7 @@ pub(crate) fn record<'t, T: Float + Scalar>(
         Some(w_hh),
         Some(b_ih),
         Some(b_hh),
-        peephole,
+        per_unit,
         lengths,
     ];
     let mut all = [x; 9];

@@ -148,7 +148,7 @@ impl<T: Float> Plan<T> {
         });
         let mut plan = Plan {
             cell,
-            equations: cell.fused(),
+            equations: cell.kernel(),
             shape,
             options,
             floor: T::from_f64(floor),
@@ -465,7 +465,8 @@ impl<T: Float> Plan<T> {
     #[track_caller]
     pub(super) fn check(&self, inputs: &SequenceInputs<'_, T>) {
         let SequenceShape { steps, batch, input, hidden } = self.shape;
-        let Weights { w_ih, w_hh, b_ih, b_hh, peephole } = &inputs.weights;
+        let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, w_hr } =
+            &inputs.weights;
         let cell = self.cell;
         let rows = cell.gates().len() * hidden;
         let vectors = self.equations.peepholes();
@@ -489,13 +490,14 @@ impl<T: Float> Plan<T> {
             c == wanted,
             "{cell}: the state c is {c:?}, and {wanted:?} is needed"
         );
-        let peephole = peephole.as_ref().map(|p| p.dim());
+        assert!(w_hr.is_none(), "{cell}: it has no projection w_hr");
+        let peephole = per_unit.as_ref().map(|p| p.dim());
         let wanted = (vectors > 0).then_some((vectors, hidden));
         assert!(
             peephole == wanted,
             "{cell}: the peepholes are {peephole:?}, and {wanted:?} is needed"
         );
-        inputs.lengths.check(&self.shape);
+        inputs.lengths.check(steps, batch);
     }
 
     /// Runs of rows among `rows` that have a step `t`.

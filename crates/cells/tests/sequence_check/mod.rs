@@ -2,12 +2,25 @@
 
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{
-    Cell, Forget, Initialisation, Layer, LstmParts, SequenceRequest, State,
+    Cell, Forget, Initialisation, Layer, LstmParts, RecurrentCell,
+    SequenceRequest, State,
 };
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Scalar};
 use ndarray::Array2;
 use std::collections::BTreeMap;
+
+/// How to run a sequence.
+#[derive(Clone, Copy, PartialEq)]
+#[allow(dead_code, reason = "not every test program runs it every way")]
+pub(crate) enum Way {
+    /// By the kernel.
+    Fused,
+    /// Step by step on the tape, as a sequence.
+    Composed,
+    /// The same from the states of an unrolling, which knows no lengths.
+    Unrolled,
+}
 
 /// All combinations of parts.
 pub(crate) fn variants() -> Vec<Cell> {
@@ -127,7 +140,7 @@ impl Case<'_> {
         all
     }
 
-    pub(crate) fn run<T: Float + Scalar>(&self, fused: bool) -> Outcome {
+    pub(crate) fn run<T: Float + Scalar>(&self, way: Way) -> Outcome {
         let [steps, batch, input, hidden] = self.shape;
         let (layer, parameters) = layer::<T>(self.cell, input, hidden);
         let tape = Tape::new();
@@ -145,9 +158,9 @@ impl Case<'_> {
             ("w_hh", Some(w.w_hh)),
             ("b_ih", Some(w.b_ih)),
             ("b_hh", Some(w.b_hh)),
-            ("peephole", w.peephole),
+            ("peephole", w.per_unit),
         ];
-        if !fused {
+        if way == Way::Unrolled {
             let states = layer.states(&w, x, start);
             let h: Vec<_> = states[1..].iter().map(|s| s.h).collect();
             let c: Vec<_> = states[1..].iter().filter_map(|s| s.c).collect();
@@ -161,15 +174,13 @@ impl Case<'_> {
             let last = State { h: tape.stack(&last_h), c: c_end };
             return self.outcome(&h, &c, last, &inputs);
         }
-        let lengths = self.lengths.map(|lengths| {
-            let row: Vec<T> =
-                lengths.iter().map(|&n| T::of(n as f64)).collect();
-            let row = Array2::from_shape_vec((1, batch), row).unwrap();
-            tape.constant(&row.view())
-        });
         let floor = Some(self.floor);
-        let request = SequenceRequest { all_c: true, lengths, floor };
-        let states = layer.sequence_with(&w, x, start, request);
+        let request =
+            SequenceRequest { all_c: true, lengths: self.lengths, floor };
+        let states = match way {
+            Way::Composed => layer.composed(&w, x, start, request),
+            _ => layer.sequence_with(&w, x, start, request),
+        };
         let at = |t: usize| t * batch..(t + 1) * batch;
         let h: Vec<_> = (0..steps).map(|t| states.h.rows(at(t))).collect();
         let c = states.c;

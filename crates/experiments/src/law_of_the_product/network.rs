@@ -2,7 +2,7 @@
 
 use longlag_autodiff::Var;
 use longlag_cells::init::Init;
-use longlag_cells::{Cell, State, Weights};
+use longlag_cells::{Cell, RecurrentCell, State, Weights};
 use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Pointwise, Real, Scalar, slice};
@@ -199,7 +199,8 @@ impl ComposedStep for NoisyLstm {
             w_hh: constant(&self.w_hh),
             b_ih: x,
             b_hh: constant(&self.bias) + dz,
-            peephole: None,
+            per_unit: None,
+            w_hr: None,
         };
         let state = State { h: state[0], c: Some(state[1]) };
         let State { h, c } = Cell::Lstm.step(&w, nothing, state);

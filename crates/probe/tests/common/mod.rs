@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file has its own use of it")]
 
 use longlag_autodiff::{Dual, Tape, Var};
-use longlag_cells::{Cell, Forget, Initialisation, Layer, LstmParts, State, reference};
+use longlag_cells::{Cell, Forget, Initialisation, Layer, LstmParts, RecurrentCell, State, reference};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar};
 use longlag_probe::{ComposedStep, OnTape};
