@@ -153,7 +153,7 @@ fn a_header_that_lies_is_refused() {
         (tensor("[1152921504606846976]", most), "by its header 1152921504606846976 bytes of tensors follow, and there are 4"),
         (many, "by its header 18446744073709551608 bytes of tensors follow, and there are 4"),
         (tensor("[4]", 3), "the header is wrong: invalid shape, data type, or offset for tensor"),
-        (tensor("[-4]", 4), "the header is wrong: invalid value: integer `-4`, expected usize at line 1 column 32"),
+        (tensor("[-4]", 4), "the header is wrong: invalid value: integer `-4`, expected usize at line 1 column 54"),
         ("[".repeat(10_000), "the header is wrong: invalid type: sequence, expected struct HashMetadata at line 1 column 0"),
     ];
     for (header, problem) in cases {

@@ -14,6 +14,7 @@ pub mod book;
 mod checkpoint;
 mod cli;
 mod config;
+mod conform;
 mod failure;
 mod figures;
 mod isa;
@@ -44,6 +45,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args),
             Command::Book(args) => read::book(args),
             Command::Bench(args) => bench::bench(args),
+            Command::Conform(args) => conform::conform(&args),
             Command::Record(args) => record::record(args),
             Command::Verify(args) => record::verify(args),
         }),
