@@ -11,7 +11,8 @@
 //!
 //! Shapes are in the field's letters: `T` steps, `B` sequences in a batch, `I` inputs, `H` hidden units.
 //! Weights have the names, the layout and the gate order of PyTorch's `state_dict`: `weight_ih_l0`
-//! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
+//! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates. [`StateDict`] reads and
+//! writes them as PyTorch does.
 
 mod cell;
 mod fused;

@@ -101,8 +101,9 @@ fn all_that_does_not_fit_is_listed_and_nothing_changes() {
     other.push("encoder.weight_hr_l0", [2, 4], 3.0);
     let before = other.clone();
     let mut state_dict = read(FILES[0].1);
-    state_dict
-        .retain(|name| name.starts_with("encoder.") || name.starts_with("norm.num"));
+    state_dict.retain(|name| {
+        name.starts_with("encoder.") || name.starts_with("norm.num")
+    });
     let misfit = state_dict.load_into(&mut other).unwrap_err();
     assert_eq!(
         misfit.to_string(),
@@ -123,7 +124,8 @@ fn file(header: &str, body: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_dtype_of_which_nothing_is_known_is_named() {
-    let header = r#"{"w":{"dtype":"F8_E4M3","shape":[1,2],"data_offsets":[0,2]}}"#;
+    let header =
+        r#"{"w":{"dtype":"F8_E4M3","shape":[1,2],"data_offsets":[0,2]}}"#;
     let state_dict = read(&file(header, &[0, 0]));
     assert_eq!(state_dict.get("w").unwrap().numbers::<f64>(), None);
     let mut parameters = Parameters::default();
@@ -150,11 +152,26 @@ fn a_header_that_lies_is_refused() {
     });
     let many = format!("{{{}}}", many.collect::<Vec<_>>().join(","));
     let cases = [
-        (tensor("[1152921504606846976]", most), "by its header 1152921504606846976 bytes of tensors follow, and there are 4"),
-        (many, "by its header 18446744073709551608 bytes of tensors follow, and there are 4"),
-        (tensor("[4]", 3), "the header is wrong: invalid shape, data type, or offset for tensor"),
-        (tensor("[-4]", 4), "the header is wrong: invalid value: integer `-4`, expected usize at line 1 column 54"),
-        ("[".repeat(10_000), "the header is wrong: invalid type: sequence, expected struct HashMetadata at line 1 column 0"),
+        (
+            tensor("[1152921504606846976]", most),
+            "by its header 1152921504606846976 bytes of tensors follow, and there are 4",
+        ),
+        (
+            many,
+            "by its header 18446744073709551608 bytes of tensors follow, and there are 4",
+        ),
+        (
+            tensor("[4]", 3),
+            "the header is wrong: invalid shape, data type, or offset for tensor",
+        ),
+        (
+            tensor("[-4]", 4),
+            "the header is wrong: invalid value: integer `-4`, expected usize at line 1 column 54",
+        ),
+        (
+            "[".repeat(10_000),
+            "the header is wrong: invalid type: sequence, expected struct HashMetadata at line 1 column 0",
+        ),
     ];
     for (header, problem) in cases {
         let error = StateDict::from_bytes(&file(&header, &[0; 4])).unwrap_err();
@@ -165,10 +182,16 @@ fn a_header_that_lies_is_refused() {
             )
         );
     }
-    let problem = |bytes: &[u8]| StateDict::from_bytes(bytes).unwrap_err().to_string();
-    assert!(problem(b"seven b").contains("it has 7 bytes, and the length of the header alone takes 8"));
+    let problem =
+        |bytes: &[u8]| StateDict::from_bytes(bytes).unwrap_err().to_string();
+    assert!(problem(b"seven b").contains(
+        "it has 7 bytes, and the length of the header alone takes 8"
+    ));
     let huge = [u64::MAX.to_le_bytes(), *b"{}      "].concat();
-    assert!(problem(&huge).contains("said to have 18446744073709551615 bytes, and 8 follow"));
+    assert!(
+        problem(&huge)
+            .contains("said to have 18446744073709551615 bytes, and 8 follow")
+    );
 }
 
 proptest! {

@@ -166,16 +166,17 @@ impl Case {
         let shape = self.tensor(name)?.shape();
         match <[usize; N]>::try_from(shape) {
             Ok(shape) if !shape.contains(&0) => Ok(shape),
-            _ => Err(failed(format!("the input `{name}` has the shape {shape:?}, not one of {N} numbers above 0"))),
+            _ => Err(failed(format!(
+                "the input `{name}` has the shape {shape:?}, not one of {N} numbers above 0"
+            ))),
         }
     }
 
     /// An input of any shape.
     pub(super) fn input<T: Float>(&self, name: &str) -> Result<ArrayD<T>, Stop> {
         let tensor = self.tensor(name)?;
-        let numbers = tensor
-            .numbers()
-            .ok_or_else(|| unknown(format!("the dtype {} of `{name}`", tensor.dtype())))?;
+        let numbers =
+            tensor.numbers().ok_or_else(|| unknown(format!("the dtype {} of `{name}`", tensor.dtype())))?;
         Ok(ArrayD::from_shape_vec(tensor.shape(), numbers).expect("a tensor has its shape's size"))
     }
 
@@ -191,7 +192,9 @@ impl Case {
         let input = self.input(name)?;
         if input.shape() != shape {
             let found = input.shape();
-            return Err(failed(format!("the input `{name}` has the shape {found:?}, and {shape:?} is needed")));
+            return Err(failed(format!(
+                "the input `{name}` has the shape {found:?}, and {shape:?} is needed"
+            )));
         }
         let columns = shape.last().copied().unwrap_or(1);
         let rows = input.len() / columns.max(1);
@@ -204,7 +207,9 @@ impl Case {
         let index = |x: &f64| (0.0..end as f64).contains(x).then_some(*x as usize);
         numbers
             .iter()
-            .map(|x| index(x).ok_or_else(|| failed(format!("`{name}` has {x}, not one from 0 to below {end}"))))
+            .map(|x| {
+                index(x).ok_or_else(|| failed(format!("`{name}` has {x}, not one from 0 to below {end}")))
+            })
             .collect()
     }
 

@@ -47,14 +47,8 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let [_, _, hidden] = case.shape("R")?;
     attributes.agrees("hidden_size", hidden)?;
     let batch_first = flag("layout")?;
-    let node = Node {
-        operator,
-        hidden,
-        direction,
-        activations,
-        clip: attributes.optional("clip")?,
-        batch_first,
-    };
+    let node =
+        Node { operator, hidden, direction, activations, clip: attributes.optional("clip")?, batch_first };
     attributes.all_known()?;
 
     let [first, second, _] = case.shape("X")?;

@@ -118,12 +118,8 @@ fn compute(
     });
     // All or nothing is dropped, so the seed doesn't matter.
     let mut rng = Rng::new(0);
-    let request = StackRequest {
-        start: start.as_deref(),
-        lengths,
-        batch_first,
-        dropout: training.then_some(&mut rng),
-    };
+    let request =
+        StackRequest { start: start.as_deref(), lengths, batch_first, dropout: training.then_some(&mut rng) };
     let states = match by {
         By::Fused => stack.apply(&bound, x, batch, request),
         By::Composed => stack.composed(&bound, x, batch, request),

@@ -166,7 +166,11 @@ fn another_option_fails_or_is_not_known() {
         ("rnn/lstm_layers2", json!({"batch_first": true}), "by the tensors"),
         ("rnn/lstm_layers2", json!({"dropout": "much"}), "option `dropout`: invalid type"),
         ("rnn/lstm_layers2", json!({"bias": null}), "the option `bias` is missing"),
-        ("onnx_random/lstm_forward", json!({"attributes/activations": ["Sigmoid"]}), "1 activations, and 3 are needed"),
+        (
+            "onnx_random/lstm_forward",
+            json!({"attributes/activations": ["Sigmoid"]}),
+            "1 activations, and 3 are needed",
+        ),
     ] {
         let Outcome::Failed(problems) = Copy::of(path).with_options(&options).run() else {
             panic!("{path} with {options} is not noticed")
@@ -179,8 +183,16 @@ fn another_option_fails_or_is_not_known() {
         ("rnn/lstm_layers2", json!({"zoneout": 0.1}), "the option `zoneout`"),
         ("rnn/lstm_layers2", json!({"dropout": 0.5}), "dropout = 0.5 in training: other random numbers"),
         ("onnx_random/lstm_forward", json!({"opset": 23}), "opset = 23"),
-        ("onnx_random/lstm_forward", json!({"attributes/output_sequence": 1}), "the option `output_sequence`"),
-        ("onnx_random/lstm_hard_sigmoid", json!({"attributes/activations": ["Sine", "Tanh", "Tanh"]}), "`Sine` is no activation of ONNX"),
+        (
+            "onnx_random/lstm_forward",
+            json!({"attributes/output_sequence": 1}),
+            "the option `output_sequence`",
+        ),
+        (
+            "onnx_random/lstm_hard_sigmoid",
+            json!({"attributes/activations": ["Sine", "Tanh", "Tanh"]}),
+            "`Sine` is no activation of ONNX",
+        ),
         ("train/lstm_h16", json!({"optimizer/kind": "SGD"}), "kind = SGD"),
         ("train/lstm_h16", json!({"optimizer/amsgrad": true}), "the option `amsgrad`"),
     ] {
@@ -204,7 +216,8 @@ fn damaged_cases_are_named() {
     fs::write(&tensors, &bytes[..bytes.len() - 8]).unwrap();
     let problem = case.problem();
     assert!(
-        problem.starts_with("tensors.safetensors: this is no safetensors file, or a damaged one: by its header"),
+        problem
+            .starts_with("tensors.safetensors: this is no safetensors file, or a damaged one: by its header"),
         "{problem}"
     );
 
