@@ -204,7 +204,8 @@ impl Case {
     /// An input of whole numbers from 0 to below `end`.
     pub(super) fn indices(&self, name: &str, end: usize) -> Result<Vec<usize>, Stop> {
         let numbers = self.input::<f64>(name)?;
-        let index = |x: &f64| (0.0..end as f64).contains(x).then_some(*x as usize);
+        let whole = |x: f64| x.fract() == 0.0 && (0.0..end as f64).contains(&x);
+        let index = |x: &f64| whole(*x).then_some(*x as usize);
         numbers
             .iter()
             .map(|x| {
