@@ -467,12 +467,13 @@ fn no_command_shows_the_help() {
     Usage: longlag <COMMAND>
 
     Commands:
-      list    Show the experiments, their questions and their figures
-      run     Run experiments and print what they found
-      record  Run an experiment of long training once, and keep what came out in tests/records
-      verify  Compute recorded experiments again, in part or in full, and compare every bit
-      book    Build the book, and open or serve it
-      bench   Measure how fast a layer is on this machine
+      list     Show the experiments, their questions and their figures
+      run      Run experiments and print what they found
+      record   Run an experiment of long training once, and keep what came out in tests/records
+      verify   Compute recorded experiments again, in part or in full, and compare every bit
+      book     Build the book, and open or serve it
+      bench    Measure how fast a layer is on this machine
+      conform  Compute what PyTorch, ONNX and others computed, and compare
 
     Options:
       -h, --help
