@@ -1,10 +1,11 @@
 use crate::book::FigureSource;
+use crate::cell_diagrams::{DIAGRAMS, diagram};
 use longlag_experiments::{FigureSpec, all};
 use longlag_report::figure::{Axis, Css, DotChart, DotRow, Figure, Ink, Marker};
 use longlag_report::format::format_number;
 use longlag_report::{LookupError, Report};
 
-/// The figures of all reports, for the book.
+/// The figures of all reports, and the diagrams of the cells, for the book.
 #[derive(Clone, Copy, Debug)]
 pub struct ReportFigures;
 
@@ -21,10 +22,14 @@ pub fn figures() -> impl Iterator<Item = (&'static str, FigureSpec)> {
 
 impl FigureSource for ReportFigures {
     fn names(&self) -> Vec<String> {
-        figures().map(|(_, figure)| figure.name.to_owned()).collect()
+        let of_reports = figures().map(|(_, figure)| figure.name);
+        of_reports.chain(DIAGRAMS.map(|(name, _)| name)).map(str::to_owned).collect()
     }
 
     fn svg(&self, name: &str, report: &dyn Fn(&str) -> Result<Report, String>) -> Result<String, String> {
+        if let Some(diagram) = diagram(name) {
+            return Ok(diagram.svg(Css::Page));
+        }
         let found = figures().find(|(_, figure)| figure.name == name);
         let (of, figure) = found.ok_or_else(|| format!("no report has a figure `{name}`"))?;
         let drawn = (figure.draw)(&report(of)?).map_err(|error| error.to_string())?;

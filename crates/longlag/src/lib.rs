@@ -11,6 +11,7 @@
 
 mod bench;
 pub mod book;
+mod cell_diagrams;
 mod checkpoint;
 mod cli;
 mod config;

@@ -11,6 +11,7 @@
 //! | single values in named rows, with intervals and medians | [`DotChart`] of [`DotRow`]s |
 //! | a value for each pair of x and y, its contours, ways through it | [`HeatMap`] |
 //! | how often values occur | [`Histogram`] of [`Bins`] |
+//! | how something is made of parts | [`Diagram`] |
 //!
 //! All but the dot chart may be split into panels that share their axes: `panel` starts one, `columns` says how
 //! many stand beside each other.
@@ -54,6 +55,7 @@ mod backend;
 mod canvas;
 mod contour;
 mod curve;
+mod diagram;
 mod dot_chart;
 mod heat_map;
 mod histogram;
@@ -66,6 +68,7 @@ mod ramp;
 mod scale;
 
 pub use curve::Curve;
+pub use diagram::Diagram;
 pub use dot_chart::{DotChart, DotRow, Marker};
 pub use heat_map::HeatMap;
 pub use histogram::{Bins, Histogram};

@@ -237,6 +237,13 @@ impl Canvas {
         self.root.draw(&Circle::new(at, 20, Paint::from(ink).fill())).expect(DRAWN);
     }
 
+    /// A circle with its area.
+    pub(super) fn disc(&self, at: Point, radius: i32, area: Ink, line: Ink) {
+        for style in [Paint::from(area).fill(), Paint::from(line).stroke(13)] {
+            self.root.draw(&Circle::new(at, radius as u32, style)).expect(DRAWN);
+        }
+    }
+
     pub(super) fn marker(&self, marker: Marker, (x, y): Point, ink: Ink) {
         let paint = Paint::from(ink);
         let disc = |radius, style| self.root.draw(&Circle::new((x, y), radius, style)).expect(DRAWN);
