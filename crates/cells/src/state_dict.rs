@@ -110,8 +110,8 @@ impl StateDict {
             let tensor = Tensor::new(dtype, &span.shape, numbers);
             state_dict.insert(&span.name, tensor);
             let part = span.name.rsplit('.').next().unwrap_or_default();
-            if ["bias", "running"].iter().any(|vector| part.starts_with(vector))
-            {
+            let vector = |begin: &&str| part.starts_with(*begin);
+            if span.shape[0] == 1 && ["bias", "running"].iter().any(vector) {
                 state_dict.squeeze(&span.name);
             }
         }

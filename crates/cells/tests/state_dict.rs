@@ -61,6 +61,14 @@ fn what_pytorch_wrote_is_read_and_written_to_the_same_bytes() {
 }
 
 #[test]
+fn biases_of_several_rows_stay_matrices() {
+    let mut parameters = Parameters::default();
+    parameters.push("bias_of_pairs", [2, 3], 1.0);
+    let written = StateDict::from_parameters(&parameters, Dtype::F64);
+    assert_eq!(written.get("bias_of_pairs").unwrap().shape(), [2, 3]);
+}
+
+#[test]
 fn in_single_precision_too() {
     let [_, (dtype, bytes), ..] = FILES;
     let mut parameters = parameters().map(|x| x as f32);

@@ -2,7 +2,7 @@
 
 use super::CASE;
 use longlag_autodiff::{Tape, Var};
-use longlag_cells::{Cell, Dtype, StateDict, Tensor};
+use longlag_cells::{Cell, Dtype, RecurrentCell, StateDict, Tensor};
 use longlag_numerics::{Float, Parameters, Scalar};
 use ndarray::{Array, Array2, ArrayD, Dimension};
 use serde::Deserialize;
@@ -50,10 +50,14 @@ pub(super) enum By {
     Composed,
 }
 
-/// Computes in both ways.
-pub(super) fn both(mut compute: impl FnMut(By) -> Result<StateDict, Stop>) -> Result<Computed, Stop> {
-    [("fused", By::Fused), ("composed", By::Composed)]
-        .into_iter()
+/// Computes in both ways, or in the one that there is for this cell.
+pub(super) fn ways(
+    cell: &Cell,
+    mut compute: impl FnMut(By) -> Result<StateDict, Stop>,
+) -> Result<Computed, Stop> {
+    let fused = cell.fused().map(|_| ("fused", By::Fused));
+    (fused.into_iter())
+        .chain([("composed", By::Composed)])
         .map(|(name, by)| Ok(Way { name, results: compute(by)? }))
         .collect()
 }

@@ -1,6 +1,6 @@
 //! `cell`: one step, values and all gradients.
 
-use super::case::{By, Case, Computed, Stop, both, cell, insert, insert_gradients, unknown};
+use super::case::{By, Case, Computed, Stop, cell, insert, insert_gradients, unknown, ways};
 use longlag_autodiff::Tape;
 use longlag_cells::{Initialisation, Layer, RecurrentCell, State, StateDict};
 use longlag_numerics::Parameters;
@@ -34,7 +34,7 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
         case.input::<f64>(name)?;
     }
     case.all_known()?;
-    both(|by| {
+    ways(&cell, |by| {
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
         let x = tape.leaf(&x.view());

@@ -1,6 +1,6 @@
 //! `gradflow`: the gradients of all states, and the Jacobians over the whole sequence.
 
-use super::case::{By, Case, Computed, Stop, both, cell, insert, insert_gradients, unknown};
+use super::case::{By, Case, Computed, Stop, cell, insert, insert_gradients, unknown, ways};
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{Initialisation, Layer, RecurrentCell, SequenceRequest, State, StateDict, Weights};
 use longlag_numerics::random::Rng;
@@ -32,7 +32,7 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let output = [steps, batch, hidden];
     case.matrix("d_output", &output)?;
     case.all_known()?;
-    both(|by| {
+    ways(&cell, |by| {
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
         let x = tape.constant(&x.view());

@@ -1,6 +1,6 @@
 //! `load`: state dicts that PyTorch wrote, and files that may be damaged.
 
-use super::case::{By, Case, Computed, Stop, Way, both, cell, failed, insert, unknown};
+use super::case::{By, Case, Computed, Stop, Way, cell, failed, insert, unknown, ways};
 use longlag_autodiff::Tape;
 use longlag_cells::{Dtype, Initialisation, Linear, Stack, StackRequest, StateDict, Tensor};
 use longlag_numerics::Parameters;
@@ -80,7 +80,7 @@ fn state_dict(case: &Case) -> Result<Computed, Stop> {
     encoder.push_parameters(&mut parameters, &Initialisation::default(), &Rng::new(0));
     decoder.push_parameters(&mut parameters, &Rng::new(0));
     model.load_into(&mut parameters).map_err(|error| failed(format!("model.safetensors: {error}")))?;
-    both(|by| {
+    ways(&cell, |by| {
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
         let x = bound.get("embedding.weight").gather_rows(&ids);

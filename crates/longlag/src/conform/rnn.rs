@@ -1,8 +1,8 @@
 //! `rnn`: whole layers, values and all gradients.
 
-use super::case::{By, Case, Computed, Stop, both, cell, failed, insert, insert_gradients, unknown};
+use super::case::{By, Case, Computed, Stop, cell, failed, insert, insert_gradients, unknown, ways};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Stack, StackRequest, State, StateDict};
+use longlag_cells::{Cell, Initialisation, RecurrentCell, Stack, StackRequest, State, StateDict};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use ndarray::{Array2, ArrayView2, Axis};
@@ -16,8 +16,12 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let batch_first: bool = options.get("batch_first")?;
     let [first, second, input] = case.shape("input")?;
     let (steps, batch) = if batch_first { (second, first) } else { (first, second) };
-    let [_, hidden] = case.shape("weight_hh_l0")?;
+    let [rows, _] = case.shape("weight_hh_l0")?;
+    let hidden = rows / cell.gates().len();
     let layers = case.inputs_from("weight_ih_l").filter(|name| !name.ends_with("_reverse")).count();
+    if hidden == 0 || layers == 0 {
+        return Err(failed("the weights are those of no layer"));
+    }
     let bidirectional = case.has("weight_ih_l0_reverse");
     let bias = case.has("bias_ih_l0");
     let start = case.has("h0");
@@ -58,7 +62,7 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
         case.input::<f64>(name)?;
     }
     case.all_known()?;
-    both(|by| {
+    ways(&cell, |by| {
         let lengths = lengths.as_deref();
         let inputs = Inputs { x: &x, axes: [first, second, input], batch, batch_first, lengths, training };
         compute(case, &stack, &parameters, starts.as_ref(), &inputs, by)
@@ -82,7 +86,6 @@ impl Starts {
 
 /// How many columns a state of each kind has.
 fn widths(stack: &Stack<Cell>) -> State<usize> {
-    use longlag_cells::RecurrentCell;
     let layer = &stack.layers[0][0];
     State { h: layer.output(), c: layer.cell.widths(layer.hidden).c }
 }

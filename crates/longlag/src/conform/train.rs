@@ -1,6 +1,6 @@
 //! `train`: training runs, update by update.
 
-use super::case::{By, Case, Computed, Stop, both, cell, failed, insert, unknown};
+use super::case::{By, Case, Computed, Stop, cell, failed, insert, unknown, ways};
 use longlag_cells::{Dtype, Initialisation, Network, StateDict};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
@@ -44,7 +44,7 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let inputs = case.matrix("input", &[updates, steps, batch, input])?;
     let targets = case.matrix("target", &[updates, batch, outputs])?;
     case.all_known()?;
-    both(|by| {
+    ways(&cell, |by| {
         let optimizer = OptimizerConfig::Adam(config);
         let mut trainer = Trainer::new(parameters.clone(), optimizer, Clip::Norm(limit));
         let (mut losses, mut norms) = (vec![], vec![]);
