@@ -86,6 +86,7 @@ fn all_dtypes(out: &mut impl Write) -> Result<(), Problem> {
         let bytes = file(dtype);
         let off = run_with(&bytes, &x)? - &exact;
         let most = off.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+        let dtype = dtype.to_string();
         writeln!(out, "{dtype:<6}{:>7}  {most:.1e}", bytes.len())?;
     }
     Ok(())
@@ -99,7 +100,8 @@ fn names_and_misfits(out: &mut impl Write) -> Result<(), Problem> {
     let state_dict = StateDict::from_bytes(&bytes)?;
     writeln!(out)?;
     for (name, tensor) in state_dict.iter().take(6) {
-        writeln!(out, "{name:<32}{} {:?}", tensor.dtype(), tensor.shape())?;
+        let (dtype, shape) = (tensor.dtype(), tensor.shape());
+        writeln!(out, "{name:<28}{dtype} {shape:?}")?;
     }
     writeln!(out, "and {} more", state_dict.iter().len() - 6)?;
 

@@ -7,7 +7,7 @@
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
-//! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - One module for each experiment.
 
 pub mod digits;
@@ -17,6 +17,7 @@ pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod memory_is_not_gradient;
 pub mod protocol;
+pub mod readout;
 pub mod runs;
 pub mod summary;
 pub mod tasks;

@@ -2,21 +2,23 @@
 
 use super::case::{By, Case, Computed, Stop, cell, failed, insert, insert_gradients, unknown, ways};
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, RecurrentCell, Stack, StackRequest, State, StateDict};
+use longlag_cells::{
+    Cell, Initialisation, ProjectedLstm, RecurrentCell, Stack, StackRequest, State, StateDict,
+};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use ndarray::{Array2, ArrayView2, Axis};
 
 pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let options = &case.options;
-    let (cell, kind) = cell(&options.get::<String>("mode")?)?;
+    let (mut cell, kind) = cell(&options.get::<String>("mode")?)?;
     if case.kind != kind {
         return Err(unknown(format!("the kind {}", case.kind)));
     }
     let batch_first: bool = options.get("batch_first")?;
     let [first, second, input] = case.shape("input")?;
     let (steps, batch) = if batch_first { (second, first) } else { (first, second) };
-    let [rows, _] = case.shape("weight_hh_l0")?;
+    let [rows, projected] = case.shape("weight_hh_l0")?;
     let hidden = rows / cell.gates().len();
     let layers = case.inputs_from("weight_ih_l").filter(|name| !name.ends_with("_reverse")).count();
     if hidden == 0 || layers == 0 {
@@ -27,7 +29,14 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     let start = case.has("h0");
     let lengths = case.lengths("lengths", steps, batch)?;
 
-    options.only("proj_size", 0)?;
+    let projection = case.has("weight_hr_l0");
+    options.agrees("proj_size", if projection { projected } else { 0 })?;
+    if projection {
+        if cell != Cell::Lstm {
+            return Err(unknown(format!("a projection of a {kind}")));
+        }
+        cell = Cell::ProjectedLstm(ProjectedLstm { outputs: projected });
+    }
     options.agrees("input_size", input)?;
     options.agrees("hidden_size", hidden)?;
     options.agrees("num_layers", layers)?;

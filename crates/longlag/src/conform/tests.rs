@@ -9,14 +9,8 @@ use tempfile::TempDir;
 
 /// Groups that longlag doesn't know.
 const UNKNOWN_GROUPS: [&str; 6] = ["clip", "init", "loss", "norm", "optim", "sched"];
-/// Cases of the other groups that it doesn't know: there is no LSTM with a projection.
-const UNKNOWN: [&str; 5] = [
-    "rnn/lstm_proj",
-    "rnn/lstm_proj_bi_layers2",
-    "rnn/lstm_proj_layers3_nobias",
-    "rnn/lstm_proj_lengths_bi",
-    "rnn/lstm_proj_nostate_t1",
-];
+/// Cases of the other groups that it does not know.
+const UNKNOWN: [&str; 0] = [];
 
 fn reference() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference")
