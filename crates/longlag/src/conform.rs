@@ -10,11 +10,14 @@
 
 mod case;
 mod cell;
+mod clip;
 mod gradflow;
 mod judge;
 mod load;
 mod onnx;
+mod optim;
 mod rnn;
+mod sched;
 #[cfg(test)]
 mod tests;
 mod train;
@@ -34,13 +37,16 @@ use std::{fs, io};
 type Run = fn(&Case) -> Result<Computed, Stop>;
 
 /// The groups that longlag knows.
-const GROUPS: [(&str, Run); 7] = [
+const GROUPS: [(&str, Run); 10] = [
     ("cell", cell::run),
+    ("clip", clip::run),
     ("gradflow", gradflow::run),
     ("load", load::run),
     ("onnx", onnx::run),
     ("onnx_random", onnx::run),
+    ("optim", optim::run),
     ("rnn", rnn::run),
+    ("sched", sched::run),
     ("train", train::run),
 ];
 

@@ -134,7 +134,7 @@ impl Case {
         Ok(Case {
             folder: folder.to_owned(),
             kind,
-            options: Options { values: options, used: RefCell::default() },
+            options: Options::new(options),
             expected,
             inputs: inputs.into_keys().collect(),
             tensors,
@@ -287,6 +287,10 @@ pub(super) struct Options {
 }
 
 impl Options {
+    pub(super) fn new(values: Map<String, Value>) -> Options {
+        Options { values, used: RefCell::default() }
+    }
+
     /// An option that may be absent; null is the same.
     pub(super) fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Stop> {
         self.used.borrow_mut().insert(name.to_owned());
@@ -301,7 +305,7 @@ impl Options {
 
     /// An option that has options of its own.
     pub(super) fn group(&self, name: &str) -> Result<Options, Stop> {
-        Ok(Options { values: self.get(name)?, used: RefCell::default() })
+        Ok(Options::new(self.get(name)?))
     }
 
     /// An option that must be what the tensors say.

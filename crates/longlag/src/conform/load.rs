@@ -2,7 +2,7 @@
 
 use super::case::{By, Case, Computed, Stop, Way, cell, failed, insert, unknown, ways};
 use longlag_autodiff::Tape;
-use longlag_cells::{Dtype, Initialisation, Linear, Stack, StackRequest, StateDict, Tensor};
+use longlag_cells::{Dtype, Embedding, Initialisation, Linear, Stack, StackRequest, StateDict, Tensor};
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use std::collections::BTreeMap;
@@ -70,20 +70,21 @@ fn state_dict(case: &Case) -> Result<Computed, Stop> {
     let ids = case.indices("ids", vocabulary)?;
     case.all_known()?;
 
+    let embedding = Embedding::new("embedding", vocabulary, input);
     let mut encoder = Stack::new("encoder.", cell, input, hidden, layers);
     if bidirectional {
         encoder = encoder.bidirectional();
     }
     let decoder = Linear::new("decoder", encoder.output(), outputs);
     let mut parameters = Parameters::<f64>::default();
-    parameters.push("embedding.weight", [vocabulary, input], 0.0);
+    embedding.push_parameters(&mut parameters, &Rng::new(0));
     encoder.push_parameters(&mut parameters, &Initialisation::default(), &Rng::new(0));
     decoder.push_parameters(&mut parameters, &Rng::new(0));
     model.load_into(&mut parameters).map_err(|error| failed(format!("model.safetensors: {error}")))?;
     ways(&cell, |by| {
         let tape = Tape::new();
         let bound = tape.bind(&parameters);
-        let x = bound.get("embedding.weight").gather_rows(&ids);
+        let x = embedding.apply(&bound, &ids);
         let request = StackRequest::default();
         let states = match by {
             By::Fused => encoder.apply(&bound, x, batch, request),

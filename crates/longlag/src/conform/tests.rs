@@ -8,7 +8,7 @@ use std::fs;
 use tempfile::TempDir;
 
 /// Groups that longlag doesn't know.
-const UNKNOWN_GROUPS: [&str; 6] = ["clip", "init", "loss", "norm", "optim", "sched"];
+const UNKNOWN_GROUPS: [&str; 3] = ["init", "loss", "norm"];
 /// Cases of the other groups that it does not know.
 const UNKNOWN: [&str; 0] = [];
 

@@ -29,9 +29,15 @@ pub(super) fn run(case: &Case) -> Result<Computed, Stop> {
     options.only("initial_state", "zeros".to_owned())?;
     let adam = options.group("optimizer")?;
     adam.only("kind", "Adam".to_owned())?;
-    adam.only("weight_decay", 0.0)?;
     let [beta1, beta2] = adam.get("betas")?;
-    let config = AdamConfig { learning_rate: adam.get("lr")?, beta1, beta2, epsilon: adam.get("eps")? };
+    let config = AdamConfig {
+        learning_rate: adam.get("lr")?,
+        beta1,
+        beta2,
+        epsilon: adam.get("eps")?,
+        weight_decay: adam.get("weight_decay")?,
+        ..AdamConfig::default()
+    };
     adam.all_known()?;
     let clip = options.group("clip_grad_norm")?;
     clip.only("norm_type", "2".to_owned())?;
