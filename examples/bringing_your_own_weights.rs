@@ -113,10 +113,10 @@ fn names_and_misfits(out: &mut impl Write) -> Result<(), Problem> {
     let mut part = state_dict.clone();
     part.retain(|name| name.starts_with("decoder."));
     if let Err(misfit) = part.load_into(&mut other) {
-        writeln!(out, "\n{misfit}")?;
+        writeln!(out, "\n{}", folded(&misfit))?;
     }
     if let Err(damaged) = StateDict::from_bytes(&bytes[..5000]) {
-        writeln!(out, "\n{damaged}")?;
+        writeln!(out, "\n{}", folded(&damaged))?;
     }
     // ANCHOR_END: misfit
     Ok(())
@@ -126,6 +126,11 @@ fn names_and_misfits(out: &mut impl Write) -> Result<(), Problem> {
 pub fn run(out: &mut impl Write) -> io::Result<()> {
     let all = all_dtypes(out).and_then(|()| names_and_misfits(out));
     all.map_err(io::Error::other)
+}
+
+/// A message with a line for each of its parts.
+fn folded(message: &impl ToString) -> String {
+    message.to_string().replace("; ", ";\n")
 }
 
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]

@@ -20,9 +20,9 @@ use crate::protocol::{
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
 use crate::tasks::{Adding, Batch, Definition, Task, frozen};
-use longlag_autodiff::{Tape, Var};
+use longlag_autodiff::Tape;
 use longlag_cells::{
-    Cell, Initialisation, Layer, Network, RecurrentCell, State, init::Init,
+    Cell, Initialisation, Layer, Network, RecurrentCell, init::Init,
 };
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, slice};
