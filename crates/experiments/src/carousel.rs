@@ -100,11 +100,11 @@ impl Default for Config {
         Config {
             seed: 1,
             seeds: 20,
-            widths: vec![32, 128],
+            widths: vec![32, 64],
             noise: 0.5,
             burn_in: 50,
             steps: 100,
-            detours: 40,
+            detours: 60,
             biases: (-2..=12).map(|b| f64::from(b) / 2.0).collect(),
             gains: vec![
                 0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0,
@@ -112,7 +112,7 @@ impl Default for Config {
             task: TemporalOrder {
                 definition: Definition::Pascanu2013,
                 symbols: 2,
-                steps: 50,
+                steps: 30,
             },
             starts: vec![
                 place(0.0, 0.577),
@@ -122,7 +122,7 @@ impl Default for Config {
             ],
             runs: 10,
             training: Schedule::default(),
-            looks: vec![0, 50, 100, 200, 300, 500, 800, 1100],
+            looks: vec![0, 50, 100, 200, 300, 500, 800, 1200, 1600],
             probes: 3,
         }
     }

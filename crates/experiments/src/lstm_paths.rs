@@ -171,7 +171,7 @@ impl Default for Schedule {
             learning_rate: 5e-3,
             batch: 20,
             clip: Clip::Norm(1.0),
-            updates: 1500,
+            updates: 2000,
             ask_every: 50,
             test: 500,
             wrong: 0.01,

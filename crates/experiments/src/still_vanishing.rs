@@ -6,7 +6,7 @@
 //! are measured at the start, for forget biases from 0 to 5 and for chrono initialisation, over up to 750
 //! steps; and before and after training on the adding problem, with whether it was solved.
 //!
-//! A half-life is the first lag at which ‖∂c_k/∂c_0‖_F is at most half of what it is at lag 0.
+//! A half-life is the first lag at which ‖∂c_t/∂c_k‖_F is at most half of what it is at lag 0.
 
 mod figures;
 mod report;
@@ -44,6 +44,8 @@ pub struct Config {
     pub forget: Vec<Forget>,
     /// T: the lengths of the sequences that untrained networks read.
     pub lengths: Vec<usize>,
+    /// Steps before that which don't count.
+    pub burn_in: usize,
     /// H of the networks that the question was about.
     pub asked_hidden: usize,
     /// The task.
@@ -130,13 +132,18 @@ impl Default for Config {
                 Forget::Chrono,
             ],
             lengths: vec![50, 100, 200, 400, 750],
+            burn_in: 50,
             asked_hidden: 200,
             task: Adding {
                 definition: Definition::Pascanu2013,
                 success: Definition::Pascanu2013,
                 steps: 50,
             },
-            training: Schedule::default(),
+            training: Schedule {
+                learning_rate: 1e-2,
+                updates: 1500,
+                ..Schedule::default()
+            },
             probes: 3,
         }
     }
@@ -161,6 +168,12 @@ impl Experiment for StillVanishing {
             ("asked_hidden", config.asked_hidden, 1_024),
             ("probes", config.probes, 1_000),
         ];
+        ConfigError::unless(
+            config.burn_in <= 100_000,
+            "burn_in",
+            config.burn_in,
+            "it must be at most 100000",
+        )?;
         for (field, value, most) in counts {
             let rule = format!("it must be from 1 to {most}");
             let good = (1..=most).contains(&value);
@@ -389,7 +402,7 @@ pub enum Outcome {
     Measured(Vec<Vec<f64>>),
 }
 
-/// How far ∂c_k/∂c_0 of a network reaches, along sequences of its task.
+/// How far ∂c_t/∂c_0 of a network reaches, along sequences of its task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Reach {
     /// The mean of what goes into the forget gates.
@@ -495,10 +508,10 @@ pub fn half_life(decades: &[f64]) -> f64 {
 }
 // ANCHOR_END: half_life
 
-/// How far it reaches along one sequence: the curves by the direct path and by all.
-fn curves(driven: &DrivenLstm, sequence: usize) -> [Vec<f64>; 2] {
+/// How far ∂c_t/∂c_k reaches along one sequence from a step k on: the curves by the direct path and by all.
+fn curves(driven: &DrivenLstm, sequence: usize, from: usize) -> [Vec<f64>; 2] {
     let mut curves = [vec![], vec![]];
-    driven.follow(sequence, 0, 0, |paths| {
+    driven.follow(sequence, from, 0, |paths| {
         curves[0].push(paths.log10_up_to(0));
         curves[1].push(paths.log10_total());
     });
@@ -514,7 +527,7 @@ fn rate(curve: &[f64]) -> f64 {
 fn reach(learner: &Learner<'_, Adding>, probe: &Array3<f64>) -> Reach {
     let driven = learner.driven(probe.view());
     let all: Vec<[Vec<f64>; 2]> =
-        (0..probe.dim().1).map(|n| curves(&driven, n)).collect();
+        (0..probe.dim().1).map(|n| curves(&driven, n, 0)).collect();
     let middle = |of: fn(&[f64]) -> f64, path: usize| {
         spread(all.iter().map(|curves| of(&curves[path])).collect())[1]
     };
@@ -579,11 +592,12 @@ impl Seed<'_> {
             Network::new(Cell::Lstm, task.inputs(), hidden, task.outputs());
         let weights = self.rng.stream(&format!("weights {hidden}"));
         let parameters = forget.parameters(&network, length, &weights);
+        let burn_in = self.networks.config.burn_in;
         let mut sequences = self.rng.stream(&format!("sequence {length}"));
-        let x = inputs(task, length, 1, &mut sequences);
+        let x = inputs(task, burn_in + length, 1, &mut sequences);
         let driven =
             DrivenLstm::of_layer(&network.layer, &parameters, x.view());
-        let curves = curves(&driven, 0);
+        let curves = curves(&driven, 0, burn_in);
         let [direct, total] = &curves;
         let mut all = vec![
             half_life(direct),
@@ -659,6 +673,7 @@ mod tests {
             seeds: 2,
             widths: vec![5, 4],
             lengths: vec![20, 30],
+            burn_in: 3,
             asked_hidden: 6,
             task: Adding { steps: 20, ..Config::default().task },
             training: Schedule {

@@ -46,10 +46,10 @@ fn lags(report: &Report) -> Result<Figure, LookupError> {
     let config = config(report);
     let hidden = config.widths[0];
     let mut chart = LineChart::new(
-        "Size of the derivative of the cell state by the first one against the lag, untrained LSTMs reading the adding \
+        "Size of the derivative of the cell state by an earlier one against the lag, untrained LSTMs reading the adding \
          problem, by the direct path and by all, for forget biases 0, 1, 3, 5 and chrono initialisation.",
-        Axis::linear("Lag *k*"),
-        Axis::linear("log_{10} of ‖∂*c*_{*k*}/∂*c*_{0}‖"),
+        Axis::linear("Lag *t* − *k*"),
+        Axis::linear("log_{10} of ‖∂*c*_{*t*}/∂*c*_{*k*}‖"),
     )
     .columns(2);
     let inks = [Ink::Orange, Ink::Purple, Ink::Blue, Ink::Green, Ink::Text];

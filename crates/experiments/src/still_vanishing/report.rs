@@ -21,7 +21,7 @@ pub(super) const CLAIMS: &[Claim] = &[
         id: "B4",
         statement: "A forget bias of 1 gives the LSTM a long memory.",
         rule: Rule::Measured(Primary {
-            contrast: "growth of ∂c_k/∂c_0 by all paths with a forget bias of 1, 0 if it grows, at the start and \
+            contrast: "growth of ∂c_t/∂c_k by all paths with a forget bias of 1, 0 if it grows, at the start and \
                  trained",
             predicts: Prediction::Within(GROWTH_MARGIN),
             seeds: SEEDS_OF_MEASUREMENTS,
