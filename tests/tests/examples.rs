@@ -36,4 +36,5 @@ examples! {
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
     carousel in "../../examples/carousel.rs",
     still_vanishing in "../../examples/still_vanishing.rs",
+    the_family in "../../examples/the_family.rs",
 }

@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("cells", &["numerics", "autodiff"]),
     ("optim", &["numerics"]),
     ("train", &["autodiff", "cells", "optim", "numerics"]),
-    ("probe", &["numerics", "autodiff"]),
+    ("probe", &["cells", "autodiff", "numerics"]),
     ("report", &["numerics"]),
     ("experiments", &["train", "probe", "report", "cells", "optim", "autodiff", "numerics"]),
     ("longlag", &["experiments", "train", "probe", "report", "cells", "optim", "autodiff", "numerics"]),

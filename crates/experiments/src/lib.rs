@@ -7,7 +7,7 @@
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
-//! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
 //! - One module for each experiment.
 
@@ -20,6 +20,7 @@ pub mod law_of_the_product;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
+pub mod readout;
 pub mod runs;
 pub mod still_vanishing;
 pub mod summary;

@@ -5,9 +5,9 @@ use super::{
     Outcome, Place, training_key,
 };
 use crate::experiment::Experiment;
-use crate::protocol::median;
 use crate::summary::{add_band, add_facts, spread};
 use longlag_numerics::Real;
+use longlag_probe::statistics::median;
 use longlag_report::{Number, Report};
 use std::f64::consts::LOG10_2;
 

@@ -3,7 +3,7 @@
 use super::report::config;
 use super::{Forget, RATE_STEPS, training_key};
 use crate::experiment::FigureSpec;
-use crate::protocol::median;
+use longlag_probe::statistics::median;
 use longlag_report::figure::{
     Axis, Curve, DotChart, DotRow, Figure, Ink, LineChart, Marker,
 };
