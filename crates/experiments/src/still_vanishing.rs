@@ -22,7 +22,7 @@ use crate::tasks::{Adding, Batch, Definition, Task};
 use longlag_cells::init::Init;
 use longlag_cells::{Cell, Initialisation, Network};
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Real, Scalar, slice};
+use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_report::Report;
 use longlag_train::Checkpoint;
 use ndarray::{Array2, Array3, Axis, Slice};

@@ -259,11 +259,12 @@ impl Networks {
                 add("total", |look| look.total);
                 add("more", |look| look.total - look.direct);
             };
-            add("start", |looks| &looks[0]);
             add("end", |looks| looks.last().expect("the end is looked at"));
+            // At the other widths only the end is looked at.
             if hidden != self.config.widths[0] {
                 continue;
             }
+            add("start", |looks| &looks[0]);
             let updates = self.config.training.updates;
             let times = self.config.looks.iter().copied().chain([updates]);
             for time in times {

@@ -77,7 +77,7 @@ fn trained(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = DotChart::new(
         "Half-lives of the derivative of the cell state by the first one, by all paths, of each network, before and \
          after training on the adding problem, for each start of the forget gate.",
-        Axis::log("Half-life by all paths, steps").infinity(format!("> {steps}")),
+        Axis::log("Half-life by all paths, steps").ticks([1.0, 2.0, 5.0, 10.0, 20.0, 50.0]).infinity(format!("> {steps}")),
     )
     .legend(Marker::Disc, "solved")
     .legend(Marker::Ring, "not solved");
