@@ -4,7 +4,9 @@
 //! `cargo run --release --example the_family`
 
 use longlag_autodiff::Var;
-use longlag_cells::{Cell, Initialisation, Layer, RecurrentCell, State, Weights};
+use longlag_cells::{
+    Cell, Initialisation, Layer, RecurrentCell, State, Weights,
+};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, Scalar};
 use longlag_probe::growth::GrowthProbe;

@@ -37,4 +37,5 @@ examples! {
     carousel in "../../examples/carousel.rs",
     still_vanishing in "../../examples/still_vanishing.rs",
     the_family in "../../examples/the_family.rs",
+    bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
 }

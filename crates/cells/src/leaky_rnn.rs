@@ -69,7 +69,8 @@ impl fmt::Debug for LeakyRnn {
 }
 
 // ANCHOR: equations
-/// h_t = keep · h' + take · tanh(a), from the sum a and an earlier state h'; and tanh(a).
+/// h_t = keep · h' + take · tanh(a), from the sum a and an earlier state
+/// h'; and tanh(a).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blend {
     pub(crate) keep: f64,

@@ -11,7 +11,8 @@
 //!
 //! Shapes are in the field's letters: `T` steps, `B` sequences in a batch, `I` inputs, `H` hidden units.
 //! Weights have the names, the layout and the gate order of PyTorch's `state_dict`: `weight_ih_l0`
-//! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates.
+//! (G·H, I), `weight_hh_l0` (G·H, H), `bias_ih_l0` and `bias_hh_l0` (G·H), with G gates. [`StateDict`] reads and
+//! writes them as PyTorch does.
 
 mod cell;
 pub mod dropout;
@@ -40,6 +41,7 @@ mod rnn;
 mod sequence;
 mod skip_rnn;
 mod stack;
+pub mod state_dict;
 
 pub use cell::Cell;
 pub use embedding::Embedding;
@@ -67,3 +69,4 @@ pub use sequence::{
 };
 pub use skip_rnn::SkipRnn;
 pub use stack::{Stack, StackRequest, StackStates, reversed};
+pub use state_dict::{Dtype, StateDict, Tensor};

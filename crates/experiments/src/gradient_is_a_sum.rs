@@ -20,12 +20,12 @@ use crate::protocol::{
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
 use crate::tasks::{Adding, Batch, Definition, Task, frozen};
-use longlag_autodiff::{Tape, Var};
+use longlag_autodiff::Tape;
 use longlag_cells::{
-    Cell, Initialisation, Layer, Network, RecurrentCell, State, init::Init,
+    Cell, Initialisation, Layer, Network, RecurrentCell, init::Init,
 };
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar, slice};
+use longlag_numerics::{Parameters, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
 use longlag_probe::split::{Split, usable_signal};
 use longlag_probe::statistics::horizon;
@@ -38,7 +38,7 @@ use longlag_report::figure::{
 use longlag_report::format::format_percent;
 use longlag_report::{LookupError, Number, Report, Value};
 use longlag_train::{Checkpoint, Trainer};
-use ndarray::{Array2, ArrayView1, ArrayView2, Slice};
+use ndarray::{Array2, ArrayView1, Slice};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;

@@ -17,7 +17,6 @@ pub struct LayerStep<'a, C = Cell> {
     pub parameters: &'a Parameters<f64>,
 }
 
-// ANCHOR: step
 impl<C: RecurrentCell> ComposedStep for LayerStep<'_, C> {
     fn parts(&self) -> Vec<usize> {
         let State { h, c } = self.layer.cell.widths(self.layer.hidden);
@@ -30,7 +29,9 @@ impl<C: RecurrentCell> ComposedStep for LayerStep<'_, C> {
     fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>> {
         let constant =
             |w: &ArrayView2<'_, f64>| (!w.is_empty()).then(|| x.tape().constant(&w.mapv(T::of).view()));
-        let nothing = || x.tape().constant_with(1, 1, |zero| zero.fill(T::of(0.0)));
+        let zero = |y: &mut [T]| y.fill(T::of(0.0));
+        let nothing = || x.tape().constant_with(1, 1, zero);
+        // ANCHOR: step
         let views = self.layer.views(self.parameters);
         let mut w = views.map(|w| constant(w).unwrap_or_else(nothing));
         let of_state = !views.b_hh.is_empty();
@@ -39,6 +40,6 @@ impl<C: RecurrentCell> ComposedStep for LayerStep<'_, C> {
         let state = State { h: state[0], c: state.get(1).copied() };
         let State { h, c } = self.layer.cell.step(&w, x, state);
         [h].into_iter().chain(c).collect()
+        // ANCHOR_END: step
     }
 }
-// ANCHOR_END: step
