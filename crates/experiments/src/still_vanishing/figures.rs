@@ -100,10 +100,15 @@ fn trained(report: &Report) -> Result<Figure, LookupError> {
             }
             let all: Vec<f64> =
                 solved.iter().chain(&unsolved).copied().collect();
+            let note = match when {
+                "trained" => format!("{} of {}", solved.len(), all.len()),
+                _ => String::new(),
+            };
             let row = DotRow::new(when)
                 .dots(Marker::Disc, solved)
                 .dots(Marker::Ring, unsolved)
                 .median(median(&all))
+                .note(note)
                 .ink(Ink::Blue);
             chart = chart.row(row);
         }
