@@ -348,6 +348,8 @@ fn the_carousel() {
     assert!((1.0..1.6).contains(&fact("h32_b1_g0_577_end_bias")));
     assert!(fact("h32_b1_g0_577_end_direct_high") < -3.0 && fact("h32_b1_g0_577_end_total").abs() < 1.0);
     assert!(fact("h32_b1_g0_577_end_gain_low") > fact("h32_b1_g0_577_start_gain_high"));
+    // "Over the steps of the task, the direct path alone would lose a factor of more than a hundred."
+    assert!(fact("h32_b1_g0_577_end_direct") * number(&report, "config.task.steps") / 100.0 < -2.0);
     // "They stop on the blue side of the line, where a network with random weights loses several decades."
     let map = report.find_table("map").expect("a table");
     let columns = [map.numbers("bias"), map.numbers("gain"), map.numbers("total")];
