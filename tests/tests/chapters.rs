@@ -350,7 +350,7 @@ fn the_carousel() {
     assert!(fact("h32_b1_g0_577_end_gain_low") > fact("h32_b1_g0_577_start_gain_high"));
     // "Over the steps of the task, the direct path alone would lose a factor of more than a hundred."
     assert!(fact("h32_b1_g0_577_end_direct") * number(&report, "config.task.steps") / 100.0 < -2.0);
-    // "They stop on the blue side of the line, where a network with random weights loses several decades."
+    // "They stop on the blue side of the line, where a network with random weights loses a few decades."
     let map = report.find_table("map").expect("a table");
     let columns = [map.numbers("bias"), map.numbers("gain"), map.numbers("total")];
     let near = (0..columns[0].len()).filter(|&i| columns[0][i] == 1.5 && [0.7, 1.0].contains(&columns[1][i]));
@@ -404,7 +404,8 @@ fn why_gradients_still_vanish() {
     // "With zero and one all paths live no longer. What they add shows later. With three they make it many times as long."
     for key in ["b0", "b1"] {
         assert_eq!(fact(&format!("half_{key}_750_total")), fact(&format!("half_{key}_750_direct")));
-        let [total, direct] = ["total_low", "direct_high"].map(|path| fact(&format!("rate_h32_{key}_{path}")));
+        let [total, direct] =
+            ["total_low", "direct_high"].map(|path| fact(&format!("rate_h32_{key}_{path}")));
         assert!(total > direct + 4.0, "{key}");
     }
     assert!(fact("half_b3_750_total") > 3.0 * fact("half_b3_750_direct"));
