@@ -34,6 +34,8 @@ examples! {
     gradient_is_a_sum in "../../examples/gradient_is_a_sum.rs",
     law_of_the_product in "../../examples/law_of_the_product.rs",
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
+    carousel in "../../examples/carousel.rs",
+    still_vanishing in "../../examples/still_vanishing.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
     longlag_as_a_library in "../../examples/longlag_as_a_library.rs",

@@ -31,6 +31,17 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "runs": 1, "hidden": 3, "updates": 2, "midway": 1, "measure_every": 2, "batch": 2, "test": 3,
                  "probe": 3, "start_steps": 20 }"#
         }
+        "carousel" => {
+            r#"{ "seeds": 1, "widths": [5, 3], "burn_in": 3, "steps": 10, "detours": 3, "biases": [0, 2],
+                 "gains": [0.5, 4], "task": { "definition": "2013", "symbols": 2, "steps": 20 }, "runs": 1,
+                 "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "looks": [0, 1],
+                 "probes": 1 }"#
+        }
+        "still-vanishing" => {
+            r#"{ "seeds": 1, "widths": [5, 3], "lengths": [20, 30], "burn_in": 3, "asked_hidden": 4,
+                 "task": { "definition": "2013", "success": "2013", "steps": 20 },
+                 "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 1 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

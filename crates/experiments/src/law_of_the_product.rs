@@ -12,7 +12,7 @@ mod figures;
 mod network;
 mod report;
 
-pub use network::{Activation, Plain};
+pub use network::{Activation, NoisyLstm, Plain};
 
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
@@ -30,7 +30,7 @@ use longlag_probe::products::singular_values;
 use longlag_probe::{OnTape, RecurrentStep, Trajectory};
 use longlag_report::Report;
 use ndarray::{Array, Array2, Array3, Axis, ShapeBuilder, Slice};
-use network::{NoisyLstm, matrix};
+use network::matrix;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{LOG10_E, SQRT_2};
 use std::ops::ControlFlow;

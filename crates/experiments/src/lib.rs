@@ -8,17 +8,21 @@
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
 //! - One module for each experiment.
 
+pub mod carousel;
 pub mod digits;
 mod experiment;
 pub mod first_race;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
+pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
 pub mod readout;
 pub mod runs;
+pub mod still_vanishing;
 pub mod summary;
 pub mod tasks;
 pub mod trust_the_gradient;
@@ -30,12 +34,14 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 5] = [
+    static ALL: [Entry; 7] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
         Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
         Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
+        Entry::recorded::<carousel::Carousel>(),
+        Entry::recorded::<still_vanishing::StillVanishing>(),
     ];
     &ALL
 }

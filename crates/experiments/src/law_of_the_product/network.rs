@@ -170,11 +170,12 @@ pub(super) fn matrix(start: Init, hidden: usize, rng: &mut Rng) -> Array2<f64> {
 // ANCHOR: lstm
 /// An LSTM whose step's input is what is added to its four pre-activations,
 /// (B, 4·H). Its state is h and c.
-pub(super) struct NoisyLstm {
+#[derive(Clone, Debug)]
+pub struct NoisyLstm {
     /// (4·H, H).
-    pub(super) w_hh: Array2<f64>,
+    pub w_hh: Array2<f64>,
     /// (1, 4·H).
-    pub(super) bias: Array2<f64>,
+    pub bias: Array2<f64>,
 }
 
 impl ComposedStep for NoisyLstm {
