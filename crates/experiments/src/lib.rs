@@ -15,6 +15,7 @@ mod experiment;
 pub mod first_race;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
+pub mod learning_to_forget;
 pub mod memory_is_not_gradient;
 pub mod protocol;
 pub mod runs;
@@ -29,12 +30,13 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 5] = [
+    static ALL: [Entry; 6] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
         Entry::recorded::<law_of_the_product::LawOfTheProduct>(),
         Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
+        Entry::recorded::<learning_to_forget::LearningToForget>(),
     ];
     &ALL
 }

@@ -8,6 +8,8 @@
 //! - [`TemporalOrder`]: in which order two or three symbols came, likewise.
 //! - [`Latch`]: to which of two classes the first steps belonged.
 //! - [`Copying`]: the first ten symbols again.
+//! - [`ReberStream`]: strings of the embedded Reber grammar without end, of which each next letter is to be
+//!   predicted. It is no [`Task`], for it has no sequences.
 //! - [`Baseline`]: what is reached without the memory that the task is about. A solution must beat it.
 //!
 //! All draws come from the generator that is handed in: the same generator gives the same sequences, however
@@ -16,11 +18,13 @@
 mod adding;
 mod copying;
 mod latch;
+mod reber;
 mod temporal_order;
 
 pub use adding::Adding;
 pub use copying::Copying;
 pub use latch::Latch;
+pub use reber::{LETTERS, Letter, Reber, ReberStream, predicts, string};
 pub use temporal_order::TemporalOrder;
 
 use crate::ConfigError;
