@@ -34,4 +34,5 @@ examples! {
     gradient_is_a_sum in "../../examples/gradient_is_a_sum.rs",
     law_of_the_product in "../../examples/law_of_the_product.rs",
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
+    learning_to_forget in "../../examples/learning_to_forget.rs",
 }

@@ -44,6 +44,7 @@ experiments! {
     gradient_is_a_sum: "gradient-is-a-sum",
     law_of_the_product: "law-of-the-product",
     memory_is_not_gradient: "memory-is-not-gradient",
+    learning_to_forget: "learning-to-forget",
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub struct Config {
     pub updates: u64,
     /// Streams that are read side by side.
     pub batch: usize,
-    /// Letters of each that an update is computed from.
+    /// Letters of each that an update is computed from. A stream ends where one of them is predicted wrongly.
     pub window: usize,
     /// How gradients are clipped.
     pub clip: Clip,
@@ -97,7 +97,7 @@ impl Default for Config {
                 forget_bias: Some(1.0),
                 ..Initialisation::default()
             },
-            updates: 2000,
+            updates: 3000,
             batch: 16,
             window: 32,
             clip: Clip::Norm(1.0),

@@ -93,7 +93,8 @@ impl Clamped {
     }
 
     // ANCHOR: measure
-    /// Runs the network from a message c_0 of ±1 in every unit.
+    /// Runs the network from a message c_0 of ±1 in every unit, and for the
+    /// gate's own signal from the state 0.
     pub fn measure(&self, probe: &Probe<'_>, rng: &Rng) -> Held {
         let Probe { f, noise, trajectories: rows, steps } = *probe;
         let hidden = self.w_hh.ncols();
@@ -105,16 +106,17 @@ impl Clamped {
                 if rng.below(2) == 0 { -1.0 } else { 1.0 }
             })
         };
-        // Two copies, told the opposite, one below the other.
+        // Three copies, one below the other: told something, told nothing, told the opposite of the first.
         let told = signs("told");
-        let mut state = Array2::zeros((2 * rows, 3 * hidden));
-        let both = concatenate![Axis(0), told, -&told];
-        state.slice_axis_mut(Axis(1), part(1)).assign(&both);
+        let nothing = Array2::zeros(told.dim());
+        let mut state = Array2::zeros((3 * rows, 3 * hidden));
+        let all = concatenate![Axis(0), told, nothing, -&told];
+        state.slice_axis_mut(Axis(1), part(1)).assign(&all);
         let bias = Real::ln(f / (1.0 - f));
         state.slice_axis_mut(Axis(1), part(2)).fill(bias);
-        // Two tangents of the first copy: along c_0 and along b_f.
+        // A tangent of the first along c_0, and one of the second along b_f.
         let mut tangent = Array2::zeros((2 * rows, 3 * hidden));
-        let first = Slice::from(..rows);
+        let (two, second) = (Slice::from(..2 * rows), rows..2 * rows);
         for (k, label) in [(1, "along c"), (2, "along b")] {
             let block = Slice::from((k - 1) * rows..k * rows);
             let mut block = tangent.slice_axis_mut(Axis(0), block);
@@ -128,14 +130,15 @@ impl Clamped {
                 let forget = (hidden..2 * hidden).contains(&k);
                 if forget { 0.0 } else { noise * hears.normal() }
             });
-            let x = concatenate![Axis(0), once, once];
-            let here = state.slice_axis(Axis(0), first);
-            let here = concatenate![Axis(0), here, here];
-            tangent = step.jvp(x.view(), here.view(), tangent.view());
+            let x = concatenate![Axis(0), once, once, once];
+            let here = state.slice_axis(Axis(0), two);
+            let hear = x.slice_axis(Axis(0), two);
+            tangent = step.jvp(hear, here, tangent.view());
             let next = step.step(x.view(), state.view());
             let c = |s: &Array2<f64>| {
                 let s = s.slice_axis(Axis(1), part(1));
-                s.slice_axis(Axis(0), first).to_owned()
+                let rows = Slice::from(second.clone());
+                s.slice_axis(Axis(0), rows).to_owned()
             };
             let wrote = c(&next) - c(&state) * f;
             written += mean_square(wrote.iter());
@@ -159,9 +162,12 @@ impl Clamped {
                 let along_b = c.slice_axis(Axis(0), Slice::from(rows..));
                 let square = mean_square(along_b.iter());
                 held.signal.push(square * t as f64 / written);
-                let (a, b) = state.view().split_at(Axis(0), rows);
-                let apart = &a - &b;
-                let apart = apart.slice_axis(Axis(1), part(1));
+                let c = state.slice_axis(Axis(1), part(1));
+                let copy = |k: usize| {
+                    let rows = k * rows..(k + 1) * rows;
+                    c.slice_axis(Axis(0), Slice::from(rows))
+                };
+                let apart = &copy(0) - &copy(2);
                 let left = |row| mean_square(apart.row(row).iter()).sqrt();
                 held.state.push(median((0..rows).map(|row| left(row) / 2.0)));
             }

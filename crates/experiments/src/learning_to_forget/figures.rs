@@ -124,7 +124,7 @@ pub(super) fn cell_state(report: &Report) -> Result<Figure, LookupError> {
         let series = report.find_series(&format!("{key}_largest"))?;
         chart = chart.curve(Curve::of(&learner.name, series).ink(ink));
     }
-    chart = chart.below(Axis::log("Median of tanh′(*c*)"));
+    chart = chart.below(Axis::linear("Median of tanh′(*c*)").range(0.0, 1.0));
     for (learner, ink) in learners.iter().zip(inks) {
         let key = key_of(&learner.name);
         let series = report.find_series(&format!("{key}_slope"))?;

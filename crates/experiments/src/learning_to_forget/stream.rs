@@ -74,6 +74,18 @@ pub struct Read<'t> {
     pub letters: Vec<Letter>,
 }
 
+impl Read<'_> {
+    /// Which of the letters that come next are predicted rightly: T·B.
+    pub fn right(&self) -> Vec<bool> {
+        let scores = self.scores.value();
+        let rows = scores.rows().into_iter().zip(&self.letters);
+        let right = rows.map(|(scores, &letter)| {
+            predicts(scores.iter().map(|&s| f64::from(s)), letter)
+        });
+        right.collect()
+    }
+}
+
 impl Reader {
     /// From the state 0.
     pub fn new(learner: &Learner, streams: Vec<ReberStream>) -> Reader {
@@ -113,6 +125,24 @@ impl Reader {
         Read { scores, target, h: states.h, c, letters }
     }
     // ANCHOR_END: read
+
+    // ANCHOR: end
+    /// Ends the streams in which a prediction was wrong: what is read next
+    /// in their place is a new string, from the state 0.
+    pub fn end(&mut self, right: &[bool]) {
+        let batch = self.streams.len();
+        for (b, stream) in self.streams.iter_mut().enumerate() {
+            if right.iter().skip(b).step_by(batch).all(|&right| right) {
+                continue;
+            }
+            let (string, _) = stream.position();
+            stream.go_to((string + 1, 0));
+            self.state.h.row_mut(b).fill(0.0);
+            let c = self.state.c.as_mut().expect("an LSTM has c");
+            c.row_mut(b).fill(0.0);
+        }
+    }
+    // ANCHOR_END: end
 
     fn states<'t>(
         &self,
@@ -173,14 +203,9 @@ pub fn until_mistake(
         let steps = (letters - done).min(CHUNK as u64);
         tape.reset();
         let read = reader.read(&tape.bind(parameters), steps as usize);
-        let scores = read.scores.value();
-        let rows = scores.rows().into_iter().zip(&read.letters);
-        for (i, (scores, &letter)) in rows.enumerate() {
+        for (i, is_right) in read.right().into_iter().enumerate() {
             let (t, right) = (done + (i / batch) as u64, &mut right[i % batch]);
-            let scores = scores.iter().map(|&s| f64::from(s));
-            if *right == t && predicts(scores, letter) {
-                *right += 1;
-            }
+            *right += u64::from(is_right && *right == t);
         }
         done += steps;
         on = see(read.c.value().view()) || right.contains(&done);
@@ -383,14 +408,16 @@ impl Run for Training<'_> {
     // ANCHOR: advance
     fn advance(&mut self) -> ControlFlow<()> {
         let Config { window, updates, measure_every, .. } = *self.config;
-        let reader = &mut self.reader;
+        let (reader, mut right) = (&mut self.reader, vec![]);
         let result = self.trainer.update(
             |parameters| {
                 let read = reader.read(parameters, window);
+                right = read.right();
                 cross_entropy(read.scores, read.target)
             },
             |_| {},
         );
+        reader.end(&right);
         let done = self.trainer.updates();
         let last = result.is_err() || done == updates;
         if last || done % measure_every == 0 {
