@@ -200,3 +200,72 @@ fn mean_square<'a>(x: impl ExactSizeIterator<Item = &'a f64>) -> f64 {
 fn median(values: impl Iterator<Item = f64>) -> f64 {
     spread(values.collect())[1]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn probe(f: f64, steps: &[usize]) -> Probe<'_> {
+        Probe { f, noise: 0.5, trajectories: 64, steps }
+    }
+
+    /// Units on their own: what is told and its gradient shrink by f in each step, and the gate's signal follows the law.
+    #[test]
+    fn units_on_their_own_follow_the_law() {
+        let network = Clamped::draw(8, 0.0, &mut Rng::new(1));
+        let steps = [5, 40];
+        for f in [0.5, 0.9, 0.99] {
+            let held = network.measure(&probe(f, &steps), &Rng::new(2));
+            for (k, t) in steps.into_iter().enumerate() {
+                // Rounding of t steps.
+                let decades = t as f64 * Real::ln(f) * LOG10_E;
+                assert!((held.gradient[k] - decades).abs() < 1e-9);
+                let left: f64 = (0..t).map(|_| f).product();
+                assert!((held.state[k] - left).abs() < 1e-12);
+                // Of 512 draws, whose root mean square is off by 3 % or so.
+                let ratio = held.signal[k].sqrt() / signal_of_white_drive(f, t);
+                assert!((ratio - 1.0).abs() < 0.12, "{f}, {t}: {ratio}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_law_as_it_was_computed_once() {
+        let all = [(0.5, 0.43), (0.9, 1.5), (0.99, 5.0), (0.999, 9.0)];
+        for (f, want) in all.into_iter().chain([(0.9999, 1.7)]) {
+            let got = signal_of_white_drive(f, 1000);
+            // Given to two digits.
+            assert!((got / want - 1.0).abs() < 0.04, "{f}: {got}");
+        }
+    }
+
+    /// The derivative by b_f along five steps, against differences.
+    #[test]
+    fn the_bias_is_a_state_like_any_other() {
+        let network = Clamped::draw(4, 1.0, &mut Rng::new(3));
+        let step = OnTape::new(network);
+        let mut rng = Rng::new(4);
+        let x: Vec<Array2<f64>> = (0..5)
+            .map(|_| Array2::from_shape_simple_fn((1, 16), || rng.normal()))
+            .collect();
+        let along = Array2::from_shape_fn((1, 12), |(_, k)| {
+            if k < 8 { 0.0 } else { (k as f64) - 9.0 }
+        });
+        let start = |e: f64| &along * e + 0.3;
+        let run = |e: f64| {
+            let from = start(e);
+            x.iter().fold(from, |s, x| step.step(x.view(), s.view()))
+        };
+        let (mut state, mut tangent) = (start(0.0), along.clone());
+        for x in &x {
+            tangent = step.jvp(x.view(), state.view(), tangent.view());
+            state = step.step(x.view(), state.view());
+        }
+        let e = 1e-5;
+        let differences = (run(e) - run(-e)) / (2.0 * e);
+        // Their own error is about e².
+        for (a, b) in tangent.iter().zip(&differences) {
+            assert!((a - b).abs() < 1e-8, "{a} against {b}");
+        }
+    }
+}

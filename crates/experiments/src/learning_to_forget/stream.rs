@@ -516,3 +516,101 @@ fn largest(cells: &[f64]) -> f64 {
 fn median(values: Vec<f64>) -> f64 {
     spread(values)[1]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use longlag_cells::Initialisation;
+
+    fn learner(forget_gate: bool, reset: bool) -> Learner {
+        let name = String::new();
+        Learner { name, hidden: 5, forget_gate, reset, learning_rate: 0.01 }
+    }
+
+    fn parameters(learner: &Learner) -> Parameters<f32> {
+        let start = Initialisation::default();
+        learner.network().parameters(&start, &Rng::new(7))
+    }
+
+    #[track_caller]
+    fn check_same(a: &Array2<f32>, b: &Array2<f32>) {
+        assert_eq!(a.dim(), b.dim());
+        for (a, b) in a.iter().zip(b) {
+            // Kernel and tape add in another order.
+            assert!((a - b).abs() < 1e-5, "{a} against {b}");
+        }
+    }
+
+    /// Reading goes on where it was, with every kind of learner.
+    #[test]
+    fn a_reader_carries_its_state() {
+        let kinds = [(true, false), (false, false), (false, true)];
+        for (forget_gate, reset) in kinds {
+            let learner = learner(forget_gate, reset);
+            let parameters = parameters(&learner);
+            let tape = Tape::new();
+            let bound = tape.bind(&parameters);
+            let reader = || Reader::new(&learner, streams(2, &Rng::new(1)));
+            let (mut one, mut two) = (reader(), reader());
+            let whole = one.read(&bound, 30).scores.value();
+            two.read(&bound, 17);
+            let rest = two.read(&bound, 13).scores.value();
+            check_same(&whole.slice_move(ndarray::s![34.., ..]), &rest);
+        }
+    }
+
+    /// What is reset knows nothing of earlier strings, nor does what is ended; what isn't does.
+    #[test]
+    fn a_reset_begins_anew() {
+        let learners = [learner(false, true), learner(false, false)];
+        let scores = learners.each_ref().map(|learner| {
+            let parameters = parameters(learner);
+            let tape = Tape::new();
+            let bound = tape.bind(&parameters);
+            let mut reader = Reader::new(learner, streams(1, &Rng::new(1)));
+            let read = reader.read(&bound, 40);
+            let first = |l: &Letter| l.first;
+            let begins = 1 + read.letters[1..].iter().position(first).unwrap();
+            let mut other = Reader::new(learner, streams(1, &Rng::new(1)));
+            other.end(&[true, false]);
+            let rest = other.read(&bound, 40 - begins).scores.value();
+            let whole = read.scores.value();
+            (whole.slice_move(ndarray::s![begins.., ..]), rest)
+        });
+        check_same(&scores[0].0, &scores[0].1);
+        let apart = &scores[1].0 - &scores[1].1;
+        assert!(apart.iter().any(|d| d.abs() > 1e-3));
+    }
+
+    #[test]
+    fn only_streams_with_a_mistake_end() {
+        let learner = learner(true, false);
+        let parameters = parameters(&learner);
+        let tape = Tape::new();
+        let mut reader = Reader::new(&learner, streams(3, &Rng::new(1)));
+        reader.read(&tape.bind(&parameters), 4);
+        let before: Vec<_> =
+            reader.streams.iter().map(ReberStream::position).collect();
+        let mut right = [true; 12];
+        right[3 + 1] = false;
+        reader.end(&right);
+        for (b, &(string, letter)) in before.iter().enumerate() {
+            let ended = b == 1;
+            let now = reader.streams[b].position();
+            let next = (string + 1, 0);
+            assert_eq!(now, if ended { next } else { (string, letter) });
+            let h = reader.state.h.row(b);
+            assert_eq!(h.iter().all(|h| *h == 0.0), ended);
+        }
+    }
+
+    #[test]
+    fn the_slope_of_tanh() {
+        for c in [-3.0, 0.0, 0.4, 5.0] {
+            let t = Real::tanh(c);
+            assert!((slope(c) - (1.0 - t * t)).abs() < 1e-15);
+        }
+        // Where 1 − tanh² is 0 long since.
+        assert!((1e-260..2e-260).contains(&slope(300.0)));
+    }
+}
