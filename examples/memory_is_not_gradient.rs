@@ -3,8 +3,9 @@
 //! `cargo run --release --example memory_is_not_gradient`
 
 use longlag_experiments::memory_is_not_gradient::{
-    Decoded, Examples, Kind, Listener, four, linear, messages, nearest,
+    Decoded, Kind, Listener, four, messages, nearest,
 };
+use longlag_experiments::readout::{Examples, linear};
 use longlag_numerics::random::Rng;
 use ndarray::Array2;
 use std::io::{self, Write};
@@ -89,7 +90,7 @@ pub fn compare(settings: &Settings) -> Vec<Line> {
         let one = messages(1, &mut rng.stream("probe"));
         let decades = listener.gradient(&one, steps, &mut rng.stream("probe"));
         for (i, &steps) in steps.iter().enumerate() {
-            let known = Examples { states: &states[i], messages: &known };
+            let known = Examples { states: &states[i], answers: &known };
             let said = linear(known, &fresh[i]);
             lines.push(Line {
                 system: kind.name.clone(),

@@ -189,6 +189,15 @@ fn every_directive_puts_in_what_it_names() {
 }
 
 #[test]
+fn a_number_at_the_start_of_a_line_begins_no_list() {
+    let fixture = Fixture::new();
+    let steps = "{{#value race.config.steps}}";
+    fixture.edit("book/en/race.md", "not \\$5.", &format!("so.\n\n{steps}. More, and\n\n- {steps}) more."));
+    let page = fixture.page("race.html");
+    assert!(page.contains("<p>64. More, and</p>") && page.contains("<li>64) more.</li>"), "{page}");
+}
+
+#[test]
 fn a_record_is_quoted_like_a_snapshot() {
     let fixture = Fixture::new();
     let mut record = Report::new("speed", &BTreeMap::<String, u8>::new());

@@ -35,4 +35,6 @@ examples! {
     law_of_the_product in "../../examples/law_of_the_product.rs",
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
     learning_to_forget in "../../examples/learning_to_forget.rs",
+    the_family in "../../examples/the_family.rs",
+    bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
 }

@@ -16,7 +16,7 @@ const EDGES: [(&str, &[&str]); 9] = [
     ("cells", &["numerics", "autodiff"]),
     ("optim", &["numerics"]),
     ("train", &["autodiff", "cells", "optim", "numerics"]),
-    ("probe", &["numerics", "autodiff"]),
+    ("probe", &["cells", "autodiff", "numerics"]),
     ("report", &["numerics"]),
     ("experiments", &["train", "probe", "report", "cells", "optim", "autodiff", "numerics"]),
     ("longlag", &["experiments", "train", "probe", "report", "cells", "optim", "autodiff", "numerics"]),
@@ -286,7 +286,12 @@ fn cells_name_no_loss_and_no_optimizer() {
     let words =
         any_word_of(&["loss", "losses", "entropy", "mse", "sgd", "adam", "optimizer", "clip", "trainer"]);
     let names = any_of(&["longlag_optim", "longlag_train"]);
-    let rule = |source: &Source| [words(source), names(source)].concat();
+    let rule = |source: &Source| {
+        let mut found = [words(source), names(source)].concat();
+        // An attribute of ONNX's operators, which bounds sums and no gradient.
+        found.retain(|(_, what)| !(source.path.ends_with("onnx.rs") && what == "`clip`"));
+        found
+    };
     let seen = ["fn cross_entropy() {}", "let loss = 0.0;", "struct AdamW;", "use longlag_optim::Clip;"];
     hold(code_of(&["cells"]), rule, &seen, "/// The loss.\nfn eclipse() { lossless() }");
 }

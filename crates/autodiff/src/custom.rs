@@ -14,6 +14,12 @@ pub trait CustomOp<T: Scalar> {
     fn room(&self) -> usize {
         0
     }
+    /// The time step, from 1, that a row of the output belongs to, of an operation on sequences. The rows of its first
+    /// input are in the same order.
+    fn step(&self, row: usize) -> Option<usize> {
+        let _ = row;
+        None
+    }
     /// Writes the output `y` for the inputs `x`, all of it: what `y` and `room` held before is garbage.
     fn forward(&self, x: Inputs<'_, T>, y: ArrayViewMut2<'_, T>, room: &mut [T]);
     /// Adds to the inputs' gradients `d_x` what the output's gradient `d_y` makes of them.

@@ -6,6 +6,7 @@
 //!   survives a backward pass, because ∂L/∂h_t is what longlag is about.
 //! - [`Dual`]: forward mode, from the `autodiff` crate, with the elementary functions of
 //!   `longlag_numerics`. It shares neither the tape nor a backward rule with what it checks.
+//! - [`Var::first_non_finite`]: where an infinity or a NaN came from.
 //! - [`check`]: both against each other and against central differences, for anyone's function.
 //!
 //! Equations are written over [`Real`](longlag_numerics::Real), so the same line of code runs on numbers,
@@ -28,6 +29,7 @@ pub mod check;
 mod custom;
 mod dual;
 mod matrix;
+mod non_finite;
 mod op;
 mod tape;
 mod var;
@@ -35,5 +37,6 @@ mod var;
 pub use custom::{CustomOp, InputGradients, Inputs};
 pub use dual::Dual;
 pub use matrix::Matrix;
+pub use non_finite::{NonFinite, Place};
 pub use tape::{Bound, Grads, Tape};
 pub use var::Var;

@@ -129,6 +129,14 @@ impl<T: Scalar> Op<T> {
         }
     }
 
+    /// The time step, from 1, that a row of the output belongs to, if it has such rows.
+    pub(crate) fn step(&self, row: usize) -> Option<usize> {
+        match self {
+            Op::Custom { op, .. } => op.step(row),
+            _ => None,
+        }
+    }
+
     /// The matrices that it reads, in order.
     pub(crate) fn inputs<'a>(&self, list: &'a [Matrix]) -> impl Iterator<Item = Matrix> + use<'a, T> {
         let (own, listed): ([Option<Matrix>; 3], &[Matrix]) = match *self {

@@ -6,7 +6,7 @@ use longlag_numerics::{Buffer, Parameters, Scalar, Span};
 use ndarray::{Array2, ArrayView2};
 use std::any::Any;
 use std::cell::{Ref, RefCell, RefMut};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 
 pub(crate) struct Node<T> {
@@ -17,6 +17,8 @@ pub(crate) struct Node<T> {
 /// What was computed, in order. Recording may go on while gradients of an earlier pass are read.
 pub(crate) struct Record<T> {
     pub(crate) nodes: Vec<Node<T>>,
+    /// What was put here without an operation.
+    pub(crate) leaves: Vec<Matrix>,
     /// The inputs of operations that have many.
     pub(crate) inputs: Vec<Matrix>,
     /// The arena. It may be longer than `used`: what a reset left there is overwritten.
@@ -45,7 +47,14 @@ const ROOM_UNIT: usize = 16;
 
 impl<T> Default for Tape<T> {
     fn default() -> Self {
-        let record = Record { nodes: Vec::new(), inputs: Vec::new(), values: Vec::new(), used: 0, rooms: 0 };
+        let record = Record {
+            nodes: Vec::new(),
+            leaves: Vec::new(),
+            inputs: Vec::new(),
+            values: Vec::new(),
+            used: 0,
+            rooms: 0,
+        };
         Tape {
             record: RefCell::new(record),
             grads: RefCell::default(),
@@ -79,6 +88,7 @@ impl<T: Scalar> Tape<T> {
     pub fn reset(&mut self) {
         let record = self.record.get_mut();
         record.nodes.clear();
+        record.leaves.clear();
         record.inputs.clear();
         record.used = 0;
         record.rooms = 0;
@@ -126,6 +136,7 @@ impl<T: Scalar> Tape<T> {
     ) -> Var<'_, T> {
         let mut record = self.record.borrow_mut();
         let at = record.bump(rows, cols, varies);
+        record.leaves.push(at);
         fill(&mut record.values[at.range()]);
         Var { tape: self, at }
     }
@@ -266,6 +277,16 @@ impl<T: Scalar> Tape<T> {
 
     /// The gradients of `loss` with respect to everything before it.
     pub(crate) fn backward(&self, loss: Matrix) -> Grads<'_, T> {
+        self.walk_back(loss, |_, _, _| ControlFlow::Continue(()))
+    }
+
+    /// The same; `look` sees the gradients after each operation's rule, by its index, and may end the walk.
+    #[inline(always)]
+    pub(crate) fn walk_back(
+        &self,
+        loss: Matrix,
+        mut look: impl FnMut(&Record<T>, usize, &[T]) -> ControlFlow<()>,
+    ) -> Grads<'_, T> {
         let record = self.record.borrow();
         let mut grads = self.grads.borrow_mut();
         let mut rooms = self.rooms.borrow_mut();
@@ -279,7 +300,8 @@ impl<T: Scalar> Tape<T> {
         grads[loss.at] = T::of(1.0);
         let mut clean = loss.at;
         let last = record.nodes.partition_point(|n| n.out.at <= loss.at);
-        for Node { op, out } in record.nodes[..last].iter().rev().filter(|n| n.out.varies) {
+        let nodes = record.nodes[..last].iter().enumerate().rev().filter(|(_, n)| n.out.varies);
+        for (index, Node { op, out }) in nodes {
             let inputs = op.inputs(&record.inputs).map(|m| m.at).filter(|&at| at >= leaves);
             let first = inputs.fold(out.at, usize::min);
             if first < clean {
@@ -291,6 +313,9 @@ impl<T: Scalar> Tape<T> {
             let rooms = &mut rooms[..];
             let at = Backward { values: &record.values, before, d_y, rooms, out: *out };
             op.backward(&record.inputs, at);
+            if look(&record, index, &grads).is_break() {
+                break;
+            }
         }
         if leaves < clean {
             grads[leaves..clean].fill(T::of(0.0));
@@ -319,8 +344,8 @@ impl<T: Scalar> Record<T> {
 /// Parameters as variables of a tape.
 #[derive(Clone, Copy, Debug)]
 pub struct Bound<'t, 'p, T> {
-    all: Var<'t, T>,
-    parameters: &'p Parameters<T>,
+    pub(crate) all: Var<'t, T>,
+    pub(crate) parameters: &'p Parameters<T>,
 }
 
 impl<'t, T: Scalar> Bound<'t, '_, T> {

@@ -1,12 +1,22 @@
 use crate::fused::Fused;
+use crate::janet::{FusedJanet, Janet};
+use crate::layer_norm_lstm::LayerNormLstm;
+use crate::leaky_rnn::LeakyRnn;
+use crate::lstm_1997::Lstm1997;
 use crate::lstm_variant::{FusedVariant, LstmParts};
+use crate::mgu::{FusedMgu, Mgu};
+use crate::min_gru::MinGru;
+use crate::min_lstm::MinLstm;
+use crate::projected_lstm::ProjectedLstm;
 use crate::recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
+use crate::skip_rnn::SkipRnn;
 use crate::{gru, lstm, rnn};
 use longlag_autodiff::Var;
 use longlag_numerics::{Float, Scalar};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::fmt;
+use std::ops::Range;
 
 /// A recurrent cell: which equations take the state from one step to the next.
 #[derive(
@@ -25,7 +35,8 @@ use std::fmt;
 pub enum Cell {
     /// The plain network with tanh (Elman 1990): h_t = tanh(W_ih x_t + b_ih + W_hh h_{t−1} + b_hh).
     RnnTanh,
-    /// The plain network with max(·, 0) in place of tanh (Le, Jaitly and Hinton 2015).
+    /// The plain network with max(·, 0) in place of tanh. With W_hh = I and biases 0 at the start
+    /// ([`Init::Identity`](crate::init::Init::Identity)) it is the IRNN of Le, Jaitly and Hinton 2015.
     RnnRelu,
     /// Long short-term memory with a forget gate (Hochreiter and Schmidhuber 1997; Gers, Schmidhuber and
     /// Cummins 2000); gates in the order i f g o.
@@ -38,16 +49,53 @@ pub enum Cell {
     GruResetBefore,
     /// An LSTM with parts added or taken away; its gates, those that there are, in the order i f g o.
     LstmVariant(LstmParts),
+    /// The plain network with a fixed leak: h_t = (1 − a) h_{t−1} + a tanh(…).
+    LeakyRnn(LeakyRnn),
+    /// The plain network with skip connections over k steps: h_t = h_{t−k} + tanh(…).
+    SkipRnn(SkipRnn),
+    /// The LSTM of 1997: memory blocks, no forget gate (Hochreiter and Schmidhuber 1997); i g o.
+    Lstm1997(Lstm1997),
+    /// An LSTM with a forget gate only (van der Westhuizen and Lasenby 2018); f g.
+    Janet,
+    /// An LSTM with a projection of its outputs (Sak, Senior and Beaufays 2014); i f g o.
+    ProjectedLstm(ProjectedLstm),
+    /// An LSTM with layer normalisation (Ba, Kiros and Hinton 2016); i f g o.
+    LayerNormLstm,
+    /// The minimal gated unit, a GRU with one gate (Zhou et al. 2016); z n.
+    Mgu,
+    /// A GRU whose gates don't see the state (Feng et al. 2024); z n.
+    MinGru,
+    /// An LSTM whose gates don't see the state (Feng et al. 2024); i f g.
+    MinLstm,
 }
 
 impl Cell {
-    /// All cells, but for the variants of the LSTM.
+    /// The cells without options that the deep-learning libraries have too, and the GRU's other form.
     pub const ALL: [Cell; 5] = [
         Cell::RnnTanh,
         Cell::RnnRelu,
         Cell::Lstm,
         Cell::Gru,
         Cell::GruResetBefore,
+    ];
+
+    /// The whole family: each kind of cell once, those with options with one choice of them.
+    pub const FAMILY: [Cell; 15] = [
+        Cell::RnnTanh,
+        Cell::RnnRelu,
+        Cell::LeakyRnn(LeakyRnn::new(0.25)),
+        Cell::SkipRnn(SkipRnn { steps: 2 }),
+        Cell::Lstm1997(Lstm1997 { block: 1, truncated: false }),
+        Cell::Lstm,
+        Cell::LstmVariant(LstmParts::PEEPHOLES),
+        Cell::Janet,
+        Cell::ProjectedLstm(ProjectedLstm { outputs: 2 }),
+        Cell::LayerNormLstm,
+        Cell::Gru,
+        Cell::GruResetBefore,
+        Cell::Mgu,
+        Cell::MinGru,
+        Cell::MinLstm,
     ];
 
     /// What the sequence kernels need of it: of a cell that is its own [`fused`](RecurrentCell::fused).
@@ -76,6 +124,18 @@ impl Cell {
             Cell::Gru => Box::new(gru::FusedGru),
             Cell::GruResetBefore => Box::new(gru::FusedGruResetBefore),
             Cell::LstmVariant(parts) => Box::new(FusedVariant::new(parts)),
+            Cell::LeakyRnn(cell) => Box::new(cell.kernel()),
+            Cell::SkipRnn(SkipRnn { steps: 1 }) => Box::new(SkipRnn::kernel()),
+            Cell::Janet => Box::new(FusedJanet),
+            Cell::Mgu => Box::new(FusedMgu),
+            Cell::SkipRnn(_)
+            | Cell::Lstm1997(_)
+            | Cell::ProjectedLstm(_)
+            | Cell::LayerNormLstm
+            | Cell::MinGru
+            | Cell::MinLstm => {
+                panic!("{self}: there is no kernel for {self:?}")
+            }
         }
     }
 }
@@ -108,6 +168,42 @@ macro_rules! each {
                 let $of = parts;
                 $value
             }
+            Cell::LeakyRnn(cell) => {
+                let $of = cell;
+                $value
+            }
+            Cell::SkipRnn(cell) => {
+                let $of = cell;
+                $value
+            }
+            Cell::Lstm1997(cell) => {
+                let $of = cell;
+                $value
+            }
+            Cell::Janet => {
+                let $of = &Janet;
+                $value
+            }
+            Cell::ProjectedLstm(cell) => {
+                let $of = cell;
+                $value
+            }
+            Cell::LayerNormLstm => {
+                let $of = &LayerNormLstm;
+                $value
+            }
+            Cell::Mgu => {
+                let $of = &Mgu;
+                $value
+            }
+            Cell::MinGru => {
+                let $of = &MinGru;
+                $value
+            }
+            Cell::MinLstm => {
+                let $of = &MinLstm;
+                $value
+            }
         }
     };
 }
@@ -118,6 +214,12 @@ impl RecurrentCell for Cell {
     }
     fn gates(&self) -> &'static [&'static str] {
         each!(self, cell => cell.gates())
+    }
+    fn gate_rows(&self, gate: usize, hidden: usize) -> Range<usize> {
+        each!(self, cell => cell.gate_rows(gate, hidden))
+    }
+    fn check(&self, hidden: usize) -> Result<(), String> {
+        each!(self, cell => cell.check(hidden))
     }
     fn widths(&self, hidden: usize) -> State<usize> {
         each!(self, cell => cell.widths(hidden))

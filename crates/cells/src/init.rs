@@ -12,10 +12,11 @@ mod linalg;
 pub use linalg::spectral_radius;
 
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar};
+use longlag_numerics::{Parameters, Real, Scalar};
 use ndarray::{Array2, ArrayViewMut2, Axis, Zip};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
+use std::num::NonZeroUsize;
 
 /// How to initialise a matrix; in a config `"uniform"` or `{ "orthogonal": { "gain": 1.0 } }`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,7 +57,8 @@ pub enum Init {
         #[serde(default = "one")]
         gain: f64,
     },
-    /// scale on the diagonal of each gate block, else 0.
+    /// scale on the diagonal of each gate block, else 0. As the start of the state's weights of
+    /// [`Cell::RnnRelu`](crate::Cell::RnnRelu), with biases 0, it makes the IRNN.
     ///
     /// Source: Le, Jaitly & Hinton 2015, "A simple way to initialize recurrent networks of rectified linear
     /// units".
@@ -75,10 +77,159 @@ pub enum Init {
         #[serde(deserialize_with = "non_negative")]
         radius: f64,
     },
+    /// The start of the "smart tanh" network: a few independent normal entries in each row, each unit's incoming
+    /// connections, else 0; then scaled to the spectral radius `radius`. [`Init::SMART_TANH`] has the published
+    /// numbers.
+    ///
+    /// Each gate block by itself; the blocks must be square, and narrow ones have no zeros. Source: Pascanu,
+    /// Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks"; the sparse entries are
+    /// those of Martens 2010 and of Sutskever, Martens, Dahl and Hinton 2013.
+    SmartTanh {
+        /// Non-zeros in a row; 15 if left out.
+        #[serde(default = "fifteen")]
+        connections: NonZeroUsize,
+        /// ρ, 0 or more; 0.95 if left out.
+        #[serde(default = "below_one", deserialize_with = "non_negative")]
+        radius: f64,
+    },
+    /// Every entry the same.
+    Constant {
+        /// Which.
+        value: f64,
+    },
+    /// first, first + step, first + 2·step … along each row; for the biases of successive memory blocks, such as
+    /// −1, −2, −3 (Hochreiter and Schmidhuber 1997).
+    Progression {
+        /// The first entry.
+        first: f64,
+        /// The difference of successive entries.
+        step: f64,
+    },
+    /// Uniform between two numbers.
+    UniformIn {
+        /// One of them.
+        low: f64,
+        /// The other.
+        high: f64,
+    },
+    /// Normal.
+    Normal {
+        /// The mean; 0 if left out.
+        #[serde(default)]
+        mean: f64,
+        /// The standard deviation, 0 or more.
+        #[serde(deserialize_with = "moderate")]
+        deviation: f64,
+    },
+    /// Normal without its tails: what falls further from the mean than `bound` deviations is drawn anew.
+    TruncatedNormal {
+        /// The mean; 0 if left out.
+        #[serde(default)]
+        mean: f64,
+        /// The standard deviation of the whole distribution, 0 or more; what is left has a smaller one.
+        #[serde(deserialize_with = "moderate")]
+        deviation: f64,
+        /// In deviations, 0 or more; 2 if left out.
+        #[serde(default = "two", deserialize_with = "non_negative")]
+        bound: f64,
+    },
+    /// Normal of variance gain²·2 / (in + out), with `in` and `out` those of the whole matrix: the normal
+    /// counterpart of [`Init::Xavier`], as PyTorch's `xavier_normal_`.
+    XavierNormal {
+        /// What the deviation is multiplied by, 0 or more; 1 if left out.
+        #[serde(default = "one", deserialize_with = "moderate")]
+        gain: f64,
+    },
+    /// Uniform of variance gain²/fan, so in ±gain·√(3 / fan): PyTorch's `kaiming_uniform_`; also called He's.
+    ///
+    /// Source: He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers". PyTorch's default for a linear layer,
+    /// ±1/√in, is this with a leaky rectifier of slope √5.
+    KaimingUniform {
+        /// Which side of the whole matrix counts; `in` if left out.
+        #[serde(default)]
+        fan: Fan,
+        /// Whose gain it is; that of `relu` if left out.
+        #[serde(default)]
+        nonlinearity: Nonlinearity,
+    },
+    /// Normal of variance gain²/fan: PyTorch's `kaiming_normal_`.
+    KaimingNormal {
+        /// Which side of the whole matrix counts; `in` if left out.
+        #[serde(default)]
+        fan: Fan,
+        /// Whose gain it is; that of `relu` if left out.
+        #[serde(default)]
+        nonlinearity: Nonlinearity,
+    },
+}
+
+/// A side of a weight matrix [out, in].
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Fan {
+    /// Its columns: keeps the variance of values on the way forward.
+    #[default]
+    In,
+    /// Its rows: keeps the variance of gradients on the way back.
+    Out,
+}
+
+/// What follows a linear map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Nonlinearity {
+    /// Nothing.
+    Linear,
+    /// σ.
+    Sigmoid,
+    /// tanh.
+    Tanh,
+    /// max(·, 0).
+    #[default]
+    Relu,
+    /// The self-normalising unit (Klambauer et al. 2017).
+    Selu,
+    /// x above 0, slope·x below.
+    LeakyRelu {
+        /// The slope below 0.
+        slope: f64,
+    },
+}
+
+impl Nonlinearity {
+    /// What PyTorch's `calculate_gain` recommends to multiply weights by: 1, 1, 5/3, √2, 3/4 and
+    /// √(2 / (1 + slope²)), in the order above.
+    pub fn gain(self) -> f64 {
+        match self {
+            Nonlinearity::Linear | Nonlinearity::Sigmoid => 1.0,
+            Nonlinearity::Tanh => 5.0 / 3.0,
+            Nonlinearity::Relu => 2.0_f64.sqrt(),
+            Nonlinearity::Selu => 0.75,
+            Nonlinearity::LeakyRelu { slope } => {
+                (2.0 / (1.0 + slope * slope)).sqrt()
+            }
+        }
+    }
 }
 
 fn one() -> f64 {
     1.0
+}
+
+fn two() -> f64 {
+    2.0
+}
+
+fn below_one() -> f64 {
+    0.95
+}
+
+const FIFTEEN: NonZeroUsize = NonZeroUsize::new(15).expect("15 is not 0");
+
+fn fifteen() -> NonZeroUsize {
+    FIFTEEN
 }
 
 fn non_negative<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
@@ -101,17 +252,23 @@ fn moderate<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
 }
 
 impl Init {
+    /// [`Init::SmartTanh`] as published: 15 connections, spectral radius 0.95.
+    pub const SMART_TANH: Init =
+        Init::SmartTanh { connections: FIFTEEN, radius: 0.95 };
+
     /// Whether it can fill a matrix of `shape` [out, in] in a layer with `hidden` units (H).
     ///
-    /// Orthogonal, identity and spectral radius need whole blocks of H rows, so they fill no bias; the
-    /// spectral radius also needs square blocks. The others fill everything.
+    /// Orthogonal, identity, spectral radius and smart tanh need whole blocks of H rows, so they fill no bias; the
+    /// last two also need square blocks. The others fill everything.
     pub fn check(&self, shape: [usize; 2], hidden: usize) -> Result<(), Unfit> {
         let whole = shape[0].is_multiple_of(hidden);
         let needs = match self {
             Init::Orthogonal { .. } | Init::Identity { .. } if !whole => {
                 "whole blocks"
             }
-            Init::SpectralRadius { .. } if !whole || shape[1] != hidden => {
+            Init::SpectralRadius { .. } | Init::SmartTanh { .. }
+                if !whole || shape[1] != hidden =>
+            {
                 "whole square blocks"
             }
             _ => return Ok(()),
@@ -163,17 +320,106 @@ impl Init {
                 }
             }
             Init::SpectralRadius { radius } => {
-                for mut block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
+                for block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
                     let mut exact = Array2::<f64>::zeros(block.dim());
                     draw(exact.view_mut(), || rng.normal());
-                    scale_to_spectral_radius(exact.view_mut(), radius).expect(
-                        "a Gaussian matrix is nilpotent with probability 0",
-                    );
-                    block.zip_mut_with(&exact, |x, &exact| *x = T::of(exact));
+                    scaled(block, exact, radius);
                 }
+            }
+            Init::SmartTanh { connections, radius } => {
+                for block in matrix.axis_chunks_iter_mut(Axis(0), hidden) {
+                    let mut exact = Array2::<f64>::zeros(block.dim());
+                    for mut row in exact.rows_mut() {
+                        let places = rng.permutation(hidden);
+                        for &place in places.iter().take(connections.get()) {
+                            row[place] = rng.normal();
+                        }
+                    }
+                    scaled(block, exact, radius);
+                }
+            }
+            Init::Constant { value } => matrix.fill(T::of(value)),
+            Init::Progression { first, step } => {
+                for ((_, k), x) in matrix.indexed_iter_mut() {
+                    *x = T::of(first + k as f64 * step);
+                }
+            }
+            Init::UniformIn { low, high } => {
+                draw(matrix, || low + rng.uniform() * (high - low));
+            }
+            Init::Normal { mean, deviation } => {
+                draw(matrix, || mean + deviation * rng.normal());
+            }
+            Init::TruncatedNormal { mean, deviation, bound } => {
+                draw(matrix, || mean + deviation * without_tails(bound, rng));
+            }
+            Init::XavierNormal { gain } => {
+                let deviation = gain * (2.0 / (rows + columns) as f64).sqrt();
+                draw(matrix, || deviation * rng.normal());
+            }
+            Init::KaimingUniform { fan, nonlinearity } => {
+                let bound = fan.deviation([rows, columns], nonlinearity)
+                    * 3.0_f64.sqrt();
+                draw(matrix, || bound * (2.0 * rng.uniform() - 1.0));
+            }
+            Init::KaimingNormal { fan, nonlinearity } => {
+                let deviation = fan.deviation([rows, columns], nonlinearity);
+                draw(matrix, || deviation * rng.normal());
             }
         }
     }
+}
+
+impl Fan {
+    /// gain / √fan.
+    fn deviation(self, [rows, columns]: [usize; 2], of: Nonlinearity) -> f64 {
+        let fan = match self {
+            Fan::In => columns,
+            Fan::Out => rows,
+        };
+        of.gain() / (fan as f64).sqrt()
+    }
+}
+
+/// Writes `exact`, scaled to a spectral radius, in a block.
+fn scaled<T: Scalar>(
+    mut block: ArrayViewMut2<T>,
+    mut exact: Array2<f64>,
+    radius: f64,
+) {
+    scale_to_spectral_radius(exact.view_mut(), radius).expect(
+        "a random matrix without empty rows is nilpotent with probability 0",
+    );
+    block.zip_mut_with(&exact, |x, &exact| *x = T::of(exact));
+}
+
+/// A standard normal number in ±bound.
+fn without_tails(bound: f64, rng: &mut Rng) -> f64 {
+    loop {
+        // Of what is proposed, more than half is kept: from near the mean uniformly, from far by the tails' weight.
+        let (x, keep) = if bound < 1.5 {
+            let x = bound * (2.0 * rng.uniform() - 1.0);
+            (x, rng.uniform() < Real::exp(-0.5 * x * x))
+        } else {
+            let x = rng.normal();
+            (x, x.abs() <= bound)
+        };
+        if keep {
+            return x;
+        }
+    }
+}
+
+/// The biases of forget gates that chrono initialisation gives, ln u with u ~ U(1, longest − 1) for each unit.
+#[track_caller]
+pub(crate) fn chrono_biases(
+    longest: f64,
+    hidden: usize,
+    rng: &mut Rng,
+) -> Vec<f64> {
+    assert!(longest >= 2.0, "chrono is {longest}, not a time of 2 or more");
+    let mut bias = || Real::ln(1.0 + rng.uniform() * (longest - 2.0));
+    (0..hidden).map(|_| bias()).collect()
 }
 
 /// Fills a matrix row by row.

@@ -1,12 +1,13 @@
 use crate::cell::Cell;
-use crate::init::{Init, gate_bias};
+use crate::init::{Init, chrono_biases};
 use crate::recurrent_cell::{PerUnit, RecurrentCell, State, Weights};
 use crate::sequence::{self, Lengths, SequenceRequest, SequenceStates};
 use longlag_autodiff::{Bound, Tape, Var};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Parameters, Real, Scalar};
-use ndarray::{ArrayView2, ArrayViewMut2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2};
 use serde::{Deserialize, Serialize};
+use std::ops::Range;
 
 /// A layer of one recurrent cell, in one direction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,63 @@ pub struct Initialisation {
     pub peephole: Init,
     /// The sum of the two biases of an LSTM's forget gate, in place of what `bias` drew; none by default.
     pub forget_bias: Option<f64>,
+    /// The sums of the two biases of single gates, in place of what `bias` drew; none by default.
+    #[serde(skip_serializing_if = "GateBiases::is_none")]
+    pub gate_biases: GateBiases,
+    /// T_max of the chrono initialisation, 2 or more: the longest time that the network should span. None by default.
+    ///
+    /// The sum of the two biases becomes ln u for the gate f, with u ~ U(1, T_max − 1) for each unit, and −ln u for the
+    /// gate i: the gates start with time scales up to T_max. Source: Tallec and Ollivier 2018, "Can recurrent neural
+    /// networks warp time?"
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chrono: Option<f64>,
+}
+
+/// How the biases of single gates start, by the gate's name.
+///
+/// Each is of the sum of the gate's two biases: the first one becomes it, the second 0. For example −1, −2, −3 … for the
+/// output gates of successive memory blocks (Hochreiter and Schmidhuber 1997), in a config
+/// `{ "o": { "progression": { "first": -1, "step": -1 } } }`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs, reason = "the names are those of the gates")]
+pub struct GateBiases {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub h: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub i: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub f: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub g: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub o: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub z: Option<Init>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub n: Option<Init>,
+}
+
+impl GateBiases {
+    /// That of a gate.
+    pub fn of(&self, gate: &str) -> Option<Init> {
+        match gate {
+            "h" => self.h,
+            "i" => self.i,
+            "f" => self.f,
+            "g" => self.g,
+            "o" => self.o,
+            "r" => self.r,
+            "z" => self.z,
+            "n" => self.n,
+            _ => None,
+        }
+    }
+    fn is_none(&self) -> bool {
+        *self == GateBiases::default()
+    }
 }
 
 impl Default for Initialisation {
@@ -50,6 +108,8 @@ impl Default for Initialisation {
             bias: Init::Uniform,
             peephole: Init::Uniform,
             forget_bias: None,
+            gate_biases: GateBiases::default(),
+            chrono: None,
         }
     }
 }
@@ -97,15 +157,35 @@ impl<C: RecurrentCell> Layer<C> {
         self.parts(&start).map(|(_, [rows, columns], _)| rows * columns).sum()
     }
 
-    /// Whether `start` can fill this layer's parameters.
+    /// Whether there can be such a layer, and `start` can fill its parameters.
     ///
     /// # Errors
-    /// The first parameter whose initialiser doesn't fit its shape, in words.
+    /// What doesn't fit of the cell, or the first parameter whose initialiser doesn't fit its shape, in words.
     pub fn check(&self, start: &Initialisation) -> Result<(), String> {
+        self.cell.check(self.hidden)?;
         self.parts(start).try_for_each(|(name, shape, init)| {
             let unfit = |unfit| format!("`{name}`: {unfit}");
             init.check(shape, self.hidden).map_err(unfit)
-        })
+        })?;
+        for (gate, rows) in self.gates() {
+            if let Some(init) = start.gate_biases.of(gate) {
+                let unfit = |unfit| format!("the bias of gate {gate}: {unfit}");
+                init.check([1, rows.len()], self.hidden).map_err(unfit)?;
+            }
+        }
+        match start.chrono {
+            Some(longest) if !(longest >= 2.0 && longest.is_finite()) => {
+                Err(format!("chrono is {longest}, not a time of 2 or more"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The gates' names and rows.
+    fn gates(&self) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+        let rows = |gate| self.cell.gate_rows(gate, self.hidden);
+        let names = self.cell.gates().iter().enumerate();
+        names.map(move |(gate, name)| (*name, rows(gate)))
     }
 
     /// Each parameter's name, shape and initialiser.
@@ -129,11 +209,13 @@ impl<C: RecurrentCell> Layer<C> {
         .chain(biases.into_iter().filter(|_| self.bias))
         .chain(per_unit.map(|(name, shape)| (name, shape, start.peephole)))
         .chain(w_hr.map(|(name, shape)| (name, shape, start.input)))
+        .filter(|(_, [rows, columns], _)| rows * columns > 0)
     }
 
     /// Adds the layer's parameters. Each is drawn from a stream of `rng` under its own name.
     ///
-    /// `forget_bias` is for cells with a forget gate and left out of account for others.
+    /// `gate_biases`, `chrono` and `forget_bias`, in this order, are for cells with such gates and left out of account for
+    /// others.
     pub fn push_parameters<T: Scalar>(
         &self,
         to: &mut Parameters<T>,
@@ -152,13 +234,58 @@ impl<C: RecurrentCell> Layer<C> {
                 row.fill(T::of(start));
             }
         }
-        let gates = self.cell.gates();
-        let forget = gates.iter().position(|gate| *gate == "f");
-        if let (true, Some(forget), Some(bias)) =
-            (self.bias, forget, start.forget_bias)
-        {
-            let names = [&self.names.b_ih[..], &self.names.b_hh[..]];
-            gate_bias(to, names, forget, gates.len(), bias);
+        if self.bias {
+            self.start_gates(to, start, rng);
+        }
+    }
+
+    /// Fills the biases of those gates that have a start of their own.
+    fn start_gates<T: Scalar>(
+        &self,
+        to: &mut Parameters<T>,
+        start: &Initialisation,
+        rng: &Rng,
+    ) {
+        let rng = rng.stream(&self.names.b_ih);
+        let chrono = start.chrono.map(|longest| {
+            chrono_biases(longest, self.hidden, &mut rng.stream("chrono"))
+        });
+        for (gate, rows) in self.gates() {
+            let drawn = start.gate_biases.of(gate).map(|init| {
+                let mut sums = Array2::zeros((1, rows.len()));
+                init.fill(sums.view_mut(), self.hidden, &mut rng.stream(gate));
+                sums.into_raw_vec_and_offset().0
+            });
+            let of_time = match (gate, &chrono) {
+                ("f", Some(sums)) => Some(sums.clone()),
+                ("i", Some(sums)) => Some(sums.iter().map(|b| -b).collect()),
+                _ => None,
+            };
+            let forget = start.forget_bias.filter(|_| gate == "f");
+            let forget = forget.map(|bias| vec![bias; rows.len()]);
+            if let Some(sums) = forget.or(of_time).or(drawn) {
+                self.set_gate(to, rows, &sums);
+            }
+        }
+    }
+
+    /// Makes the two biases of a gate's rows add up to `sums`.
+    fn set_gate<T: Scalar>(
+        &self,
+        to: &mut Parameters<T>,
+        rows: Range<usize>,
+        sums: &[f64],
+    ) {
+        let mut set = |name: &str, of: &dyn Fn(f64) -> f64| {
+            let start = to.span(name).start;
+            let at = start + rows.start..start + rows.end;
+            for (b, &sum) in to.values[at].iter_mut().zip(sums) {
+                *b = T::of(of(sum));
+            }
+        };
+        set(&self.names.b_ih, &|sum| sum);
+        if self.cell.shapes(self.input, self.hidden).b_hh[1] > 0 {
+            set(&self.names.b_hh, &|_| 0.0);
         }
     }
 
@@ -169,21 +296,23 @@ impl<C: RecurrentCell> Layer<C> {
         parameters: &Bound<'t, '_, T>,
     ) -> Weights<Var<'t, T>> {
         let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, w_hr } = &self.names;
-        let [_, rows] = self.cell.shapes(self.input, self.hidden).b_ih;
+        let shapes = self.cell.shapes(self.input, self.hidden);
         let get = |name: &String| parameters.get(name);
-        let bias = |name| {
+        let get_if = |there: bool, name, [rows, columns]: [usize; 2]| {
             let zeros = |y: &mut [T]| y.fill(T::of(0.0));
-            if self.bias {
+            let (rows, columns, empty) =
+                (rows.max(1), columns.max(1), rows * columns == 0);
+            if there && !empty {
                 parameters.get(name)
             } else {
-                parameters.tape().constant_with(1, rows, zeros)
+                parameters.tape().constant_with(rows, columns, zeros)
             }
         };
         Weights {
             w_ih: get(w_ih),
-            w_hh: get(w_hh),
-            b_ih: bias(b_ih),
-            b_hh: bias(b_hh),
+            w_hh: get_if(true, w_hh, shapes.w_hh),
+            b_ih: get_if(self.bias, b_ih, shapes.b_ih),
+            b_hh: get_if(self.bias, b_hh, shapes.b_hh),
             per_unit: per_unit.as_ref().map(get),
             w_hr: w_hr.as_ref().map(get),
         }
@@ -195,7 +324,25 @@ impl<C: RecurrentCell> Layer<C> {
         &self,
         parameters: &'a Parameters<T>,
     ) -> Weights<ArrayView2<'a, T>> {
-        self.names.map(|name| parameters.view(name))
+        let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, w_hr } = &self.names;
+        let shapes = self.cell.shapes(self.input, self.hidden);
+        let view = |name: &String| parameters.view(name);
+        let view_if = |name, [rows, columns]: [usize; 2]| {
+            if rows * columns > 0 {
+                view(name)
+            } else {
+                let empty = ArrayView2::from_shape((rows, columns), &[]);
+                empty.expect("nothing has the shape of nothing")
+            }
+        };
+        Weights {
+            w_ih: view(w_ih),
+            w_hh: view_if(w_hh, shapes.w_hh),
+            b_ih: view(b_ih),
+            b_hh: view_if(b_hh, shapes.b_hh),
+            per_unit: per_unit.as_ref().map(view),
+            w_hr: w_hr.as_ref().map(view),
+        }
     }
 
     /// The same to write to, as [`Sequence::backward`](crate::Sequence::backward) adds to gradients. Panics if it has

@@ -78,6 +78,15 @@ impl Default for LstmParts {
 }
 
 impl LstmParts {
+    /// The standard LSTM with peepholes.
+    pub const PEEPHOLES: LstmParts = LstmParts {
+        input_gate: true,
+        forget: Forget::Gate,
+        output_gate: true,
+        input_activation: true,
+        output_activation: true,
+        peepholes: true,
+    };
     /// Whether there are the gates i, f, g and o; g always is.
     fn parts(self) -> [bool; 4] {
         [self.input_gate, self.forget == Forget::Gate, true, self.output_gate]

@@ -40,15 +40,20 @@ impl<C: RecurrentCell> Network<C> {
         output: usize,
         size: usize,
     ) -> Network<C> {
-        let at = |hidden| Network::new(cell.clone(), input, hidden, output);
-        let above =
-            (1..).find(|&h| at(h).size() >= size).expect("sizes grow with H");
-        let (below, above) = (at((above - 1).max(1)), at(above));
-        if size.abs_diff(below.size()) < size.abs_diff(above.size()) {
-            below
-        } else {
-            above
+        let mut below = None;
+        for hidden in (1..).filter(|&hidden| cell.check(hidden).is_ok()) {
+            let at = Network::new(cell.clone(), input, hidden, output);
+            if at.size() < size {
+                below = Some(at);
+                continue;
+            }
+            let miss = |network: &Network<C>| size.abs_diff(network.size());
+            return match below {
+                Some(below) if miss(&below) < miss(&at) => below,
+                _ => at,
+            };
         }
+        unreachable!("sizes grow with H")
     }
 
     /// Its parameters at the start.

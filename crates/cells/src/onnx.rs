@@ -216,7 +216,7 @@ pub struct NodeInputs<'a, T> {
     pub r: ArrayView3<'a, T>,
     /// [D, 2·G·H]: the biases of W, then those of R; 0 if absent.
     pub b: Option<ArrayView2<'a, T>>,
-    /// [B]; all steps if absent.
+    /// `[B]`; all steps if absent.
     pub sequence_lens: Option<&'a [usize]>,
     /// [D, B, H], or [B, D, H] if batch first; 0 if absent.
     pub initial_h: Option<ArrayView3<'a, T>>,

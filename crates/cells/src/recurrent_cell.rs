@@ -2,6 +2,7 @@ use crate::cell::Cell;
 use longlag_autodiff::Var;
 use longlag_numerics::Scalar;
 use std::fmt::Debug;
+use std::ops::Range;
 
 /// What makes a recurrent cell: the shapes of its weights and of its state, and one step.
 ///
@@ -56,6 +57,20 @@ pub trait RecurrentCell: Clone + Debug {
     /// The names of its gates, in the order in which their blocks of rows are stacked in the weights.
     fn gates(&self) -> &'static [&'static str];
 
+    /// Which rows of the weights belong to gate number `gate`, in a layer of `hidden` units: a block of H, unless it
+    /// says otherwise.
+    fn gate_rows(&self, gate: usize, hidden: usize) -> Range<usize> {
+        gate * hidden..(gate + 1) * hidden
+    }
+
+    /// Whether there can be a layer of `hidden` units of it.
+    ///
+    /// # Errors
+    /// What doesn't fit, in words.
+    fn check(&self, _hidden: usize) -> Result<(), String> {
+        Ok(())
+    }
+
     /// How many columns h and c have in a layer of `hidden` units: H and none, unless it says otherwise.
     ///
     /// h may be wider than the output: its first [`output`](Self::output) columns are what the layer gives.
@@ -74,7 +89,7 @@ pub trait RecurrentCell: Clone + Debug {
     }
 
     /// The shapes of its weights, [rows, columns], from I inputs to H units: one block of H rows for each gate,
-    /// unless it says otherwise.
+    /// unless it says otherwise. What it hasn't got is empty: [`Weights::from_input`].
     fn shapes(&self, input: usize, hidden: usize) -> Weights<[usize; 2]> {
         let rows = self.gates().len() * hidden;
         Weights {
@@ -149,16 +164,31 @@ impl<V> State<V> {
 pub struct Weights<V> {
     /// From the input: (G·H, I).
     pub w_ih: V,
-    /// From the state: (G·H, H).
+    /// From the state: (G·H, H). Where a cell has none, its shape is empty, it is no parameter, and a single 0 stands
+    /// for it on the tape.
     pub w_hh: V,
     /// (1, G·H).
     pub b_ih: V,
-    /// (1, G·H).
+    /// (1, G·H); empty as `w_hh` is.
     pub b_hh: V,
     /// (P, H), weights that act unit by unit, for cells that have them: see [`RecurrentCell::per_unit`].
     pub per_unit: Option<V>,
     /// (R, H), the projection from the units to R outputs, for cells that have one.
     pub w_hr: Option<V>,
+}
+
+impl Weights<[usize; 2]> {
+    /// The shapes of a cell whose sums are of the input alone: W_ih (rows, I) and one bias.
+    pub fn from_input(rows: usize, input: usize) -> Self {
+        Weights {
+            w_ih: [rows, input],
+            w_hh: [0, 0],
+            b_ih: [1, rows],
+            b_hh: [1, 0],
+            per_unit: None,
+            w_hr: None,
+        }
+    }
 }
 
 impl<V> Weights<V> {

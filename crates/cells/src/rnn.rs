@@ -5,7 +5,8 @@ use longlag_autodiff::Var;
 use longlag_numerics::{Float, Pointwise, Real, Scalar};
 
 // ANCHOR: equations
-/// Elman 1990, with tanh: h_t = tanh(a), a = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh.
+/// Elman 1990, with tanh: h_t = tanh(a),
+/// a = W_ih x_t + b_ih + W_hh h_{t−1} + b_hh.
 #[derive(Clone, Copy, Debug)]
 pub struct RnnTanh;
 impl Pointwise<1, 1> for RnnTanh {

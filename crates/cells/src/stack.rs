@@ -1,6 +1,7 @@
 //! Layers over one another, in one direction or in both.
 
 use crate::cell::Cell;
+use crate::dropout;
 use crate::layer::{Initialisation, Layer};
 use crate::recurrent_cell::{RecurrentCell, State};
 use crate::sequence::{Lengths, SequenceRequest, SequenceStates};
@@ -255,7 +256,7 @@ impl<C: RecurrentCell> Stack<C> {
             if batch_first { transposed(x, batch, steps) } else { x };
         for (k, directions) in self.layers.iter().enumerate() {
             if let (1.., Some(rng)) = (k, &mut dropout) {
-                output = dropped(output, self.dropout, rng);
+                output = dropout::dropout(output, self.dropout, rng);
             }
             let mut sides = Vec::with_capacity(directions.len());
             for (side, layer) in directions.iter().enumerate() {
@@ -311,24 +312,4 @@ fn transposed<'t, T: Scalar>(
     let order =
         (0..second).flat_map(|b| (0..first).map(move |a| a * second + b));
     x.gather_rows(&order.collect::<Vec<_>>())
-}
-
-/// `x` with a share of its entries 0, the others as much larger.
-fn dropped<'t, T: Scalar>(
-    x: Var<'t, T>,
-    share: f64,
-    rng: &mut Rng,
-) -> Var<'t, T> {
-    if share == 0.0 {
-        return x;
-    }
-    let [rows, columns] = x.shape();
-    let keep = 1.0 / (1.0 - share);
-    let mask = x.tape().constant_with(rows, columns, |mask| {
-        for entry in mask {
-            let kept = rng.uniform() >= share;
-            *entry = T::of(if kept { keep } else { 0.0 });
-        }
-    });
-    x * mask
 }

@@ -1,13 +1,16 @@
 //! What every initialiser promises, and the eigenvalues behind the spectral radius.
 
 use longlag_cells::init::{
-    Init, NoSpectralRadius, forget_gate_bias, scale_to_spectral_radius,
-    spectral_radius,
+    Fan, Init, NoSpectralRadius, Nonlinearity, forget_gate_bias,
+    scale_to_spectral_radius, spectral_radius,
 };
 use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real};
 use ndarray::{Array2, ArrayView2, array};
+use serde_json::Value;
+use std::fs;
+use std::path::PathBuf;
 
 fn filled(
     init: Init,
@@ -198,6 +201,202 @@ fn the_spectral_radius_is_exact_in_every_block() {
     }
 }
 
+/// How an entry's distribution is written: its cumulative function.
+type Below = Box<dyn Fn(f64) -> f64>;
+
+/// Φ(x), by its series around 0 (Abramowitz & Stegun 26.2.10): exact to ten digits for |x| < 5.
+fn normal_below(x: f64) -> f64 {
+    let (mut term, mut sum) = (x, x);
+    for n in 1..100 {
+        let n = f64::from(n);
+        term *= -x * x * (2.0 * n - 1.0) / (2.0 * n * (2.0 * n + 1.0));
+        sum += term;
+    }
+    let below = 0.5 + sum / (2.0 * std::f64::consts::PI).sqrt();
+    if x.abs() < 5.0 { below } else { f64::from(u8::from(x > 0.0)) }
+}
+
+/// The Kolmogorov–Smirnov distance of a sample from its distribution is at most 2.2/√n but in one of 8000 samples.
+#[track_caller]
+fn check_distribution(x: &Array2<f64>, below: &dyn Fn(f64) -> f64) {
+    let mut x: Vec<f64> = x.iter().copied().collect();
+    x.sort_by(f64::total_cmp);
+    let n = x.len() as f64;
+    let steps = x.iter().enumerate().map(|(k, &x)| {
+        let (k, below) = (k as f64, below(x));
+        (below - k / n).abs().max((below - (k + 1.0) / n).abs())
+    });
+    let distance = steps.fold(0.0, f64::max);
+    assert!(distance <= 2.2 / n.sqrt(), "the distance is {distance}");
+}
+
+/// The initialiser that a case of the group `init` is of. In its terms H is the number of rows.
+fn of_case(name: &str, options: &Value) -> Init {
+    let number = |key: &str| options[key].as_f64().unwrap();
+    let gain = || number("gain");
+    let fan = || match options["mode"].as_str().unwrap() {
+        "fan_in" => Fan::In,
+        "fan_out" => Fan::Out,
+        other => panic!("mode {other}"),
+    };
+    let nonlinearity = || match options["nonlinearity"].as_str().unwrap() {
+        "leaky_relu" => Nonlinearity::LeakyRelu { slope: number("a") },
+        other => serde_json::from_value(other.into()).unwrap(),
+    };
+    let starts = |start| name.starts_with(start);
+    if starts("constant") {
+        Init::Constant { value: number("value") }
+    } else if starts("kaiming_normal") {
+        Init::KaimingNormal { fan: fan(), nonlinearity: nonlinearity() }
+    } else if starts("kaiming_uniform") {
+        Init::KaimingUniform { fan: fan(), nonlinearity: nonlinearity() }
+    } else if starts("linear_default") {
+        let nonlinearity = Nonlinearity::LeakyRelu { slope: 5.0_f64.sqrt() };
+        Init::KaimingUniform { fan: Fan::In, nonlinearity }
+    } else if starts("normal") {
+        Init::Normal { mean: number("mean"), deviation: number("std") }
+    } else if starts("orthogonal") {
+        Init::Orthogonal { gain: gain() }
+    } else if starts("recurrent_default") {
+        Init::Uniform
+    } else if starts("uniform") {
+        Init::UniformIn { low: number("low"), high: number("high") }
+    } else if starts("xavier_normal") {
+        Init::XavierNormal { gain: gain() }
+    } else if starts("xavier_uniform") {
+        Init::Xavier { gain: gain() }
+    } else {
+        panic!("no initialiser for the case {name}")
+    }
+}
+
+/// What PyTorch's initialisers promise: every case of the group `init` but the table of gains.
+#[test]
+fn the_reference_cases_hold() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/reference/init");
+    let mut cases = 0;
+    for entry in fs::read_dir(&folder).unwrap() {
+        let json = entry.unwrap().path().join("case.json");
+        let case: Value =
+            serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
+        if case["kind"] != "Initialiser" {
+            continue;
+        }
+        let name = case["name"].as_str().unwrap();
+        let of = &case["properties"][0];
+        let number = |key: &str| of[key].as_f64().unwrap();
+        let size = |k: usize| of["shape"][k].as_u64().unwrap() as usize;
+        let shape = (size(0), size(1));
+        let hidden = case["options"]["hidden_size"].as_u64();
+        let hidden = hidden.map_or(shape.0, |h| h as usize);
+        let x = filled(of_case(name, &case["options"]), shape, hidden, 5);
+        let below: Below = match of["distribution"].as_str().unwrap() {
+            "constant" => {
+                assert!(x.iter().all(|&x| x == number("value")), "{name}");
+                cases += 1;
+                continue;
+            }
+            "orthogonal" => {
+                let distance =
+                    distance_from_orthogonal(x.view(), number("gain"));
+                assert!(distance < 1e-14, "{name}: {distance:e}");
+                cases += 1;
+                continue;
+            }
+            "uniform" => {
+                let (low, high) = (number("low"), number("high"));
+                assert!(x.iter().all(|x| (low..=high).contains(x)), "{name}");
+                let middle = (low + high) / 2.0;
+                let deviation = (high - low) / 12.0_f64.sqrt();
+                check_moments(&x.mapv(|x| x - middle), deviation);
+                Box::new(move |x| (x - low) / (high - low))
+            }
+            "normal" => {
+                let (mean, deviation) = (number("mean"), number("std"));
+                check_moments(&x.mapv(|x| x - mean), deviation);
+                Box::new(move |x| normal_below((x - mean) / deviation))
+            }
+            other => panic!("{name}: distribution {other}"),
+        };
+        check_distribution(&x, &below);
+        cases += 1;
+    }
+    assert_eq!(cases, 16);
+}
+
+/// PyTorch's `calculate_gain`, as the case `gain_table` has it.
+#[test]
+fn gains_are_those_of_the_reference() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/reference/init/gain_table/tensors.safetensors");
+    // Six numbers at the end of the file, in the order of the case.
+    let bytes = fs::read(file).unwrap();
+    let numbers = bytes[bytes.len() - 48..].chunks_exact(8);
+    let want: Vec<f64> = numbers
+        .map(|number| f64::from_le_bytes(number.try_into().unwrap()))
+        .collect();
+    let got = [
+        Nonlinearity::Linear,
+        Nonlinearity::Sigmoid,
+        Nonlinearity::Tanh,
+        Nonlinearity::Relu,
+        Nonlinearity::Selu,
+        Nonlinearity::LeakyRelu { slope: 0.2 },
+    ];
+    for (got, want) in got.map(Nonlinearity::gain).iter().zip(want) {
+        assert!((got / want - 1.0).abs() < 1e-15, "{got}, not {want}");
+    }
+}
+
+#[test]
+fn smart_tanh_has_fifteen_connections_and_the_radius() {
+    for (hidden, connections) in [(50, 15), (20, 15), (10, 10)] {
+        let x = filled(Init::SMART_TANH, (2 * hidden, hidden), hidden, 1);
+        for block in x.axis_chunks_iter(ndarray::Axis(0), hidden) {
+            for row in block.rows() {
+                let there = row.iter().filter(|&&x| x != 0.0).count();
+                assert_eq!(there, connections);
+            }
+            let got = spectral_radius(block);
+            assert!((got / 0.95 - 1.0).abs() < 1e-12, "{got}");
+        }
+        // Which ones they are differs from row to row, and from block to block.
+        if connections < hidden {
+            let there = |row: usize| x.row(row).mapv(|x| x != 0.0);
+            assert_ne!(there(0), there(1));
+            assert_ne!(there(0), there(hidden));
+        }
+    }
+    let json = r#"{"smart_tanh":{"connections":1}}"#;
+    let one: Init = serde_json::from_str(json).unwrap();
+    let x = filled(one, (30, 30), 30, 2);
+    assert_eq!(x.iter().filter(|&&x| x != 0.0).count(), 30);
+    assert!(Init::SMART_TANH.check([16, 3], 4).is_err());
+}
+
+#[test]
+fn a_truncated_normal_has_no_tails() {
+    for bound in [0.1, 1.0, 1.4, 1.6, 2.0, 4.0] {
+        let (mean, deviation) = (0.5, 0.2);
+        let init = Init::TruncatedNormal { mean, deviation, bound };
+        let x = filled(init, (100, 100), 100, 3);
+        let far = bound * deviation * (1.0 + f64::EPSILON);
+        assert!(x.iter().all(|x| (x - mean).abs() <= far + f64::EPSILON));
+        let inside = 2.0 * normal_below(bound) - 1.0;
+        check_distribution(&x, &|x| {
+            let below = normal_below((x - mean) / deviation);
+            (below - normal_below(-bound)) / inside
+        });
+    }
+}
+
+#[test]
+fn a_progression_runs_along_the_row() {
+    let init = Init::Progression { first: -1.0, step: -2.0 };
+    assert_eq!(filled(init, (1, 3), 3, 1), array![[-1.0, -3.0, -5.0]]);
+}
+
 #[test]
 fn single_precision_gets_the_rounded_numbers() {
     for init in [
@@ -246,6 +445,42 @@ fn a_config_reads_as_it_is_written() {
             Init::SpectralRadius { radius: 0.95 },
             r#"{"spectral_radius":{"radius":0.95}}"#,
         ),
+        (
+            Init::SMART_TANH,
+            r#"{"smart_tanh":{"connections":15,"radius":0.95}}"#,
+        ),
+        (Init::Constant { value: 1.0 }, r#"{"constant":{"value":1.0}}"#),
+        (
+            Init::Progression { first: -1.0, step: -1.0 },
+            r#"{"progression":{"first":-1.0,"step":-1.0}}"#,
+        ),
+        (
+            Init::UniformIn { low: -0.1, high: 0.1 },
+            r#"{"uniform_in":{"low":-0.1,"high":0.1}}"#,
+        ),
+        (
+            Init::Normal { mean: 0.0, deviation: 0.1 },
+            r#"{"normal":{"mean":0.0,"deviation":0.1}}"#,
+        ),
+        (
+            Init::TruncatedNormal { mean: 0.0, deviation: 0.1, bound: 2.0 },
+            r#"{"truncated_normal":{"mean":0.0,"deviation":0.1,"bound":2.0}}"#,
+        ),
+        (Init::XavierNormal { gain: 1.0 }, r#"{"xavier_normal":{"gain":1.0}}"#),
+        (
+            Init::KaimingNormal {
+                fan: Fan::Out,
+                nonlinearity: Nonlinearity::Tanh,
+            },
+            r#"{"kaiming_normal":{"fan":"out","nonlinearity":"tanh"}}"#,
+        ),
+        (
+            Init::KaimingUniform {
+                fan: Fan::In,
+                nonlinearity: Nonlinearity::LeakyRelu { slope: 0.2 },
+            },
+            r#"{"kaiming_uniform":{"fan":"in","nonlinearity":{"leaky_relu":{"slope":0.2}}}}"#,
+        ),
     ];
     for (init, json) in cases {
         assert_eq!(serde_json::to_string(&init).unwrap(), json);
@@ -263,6 +498,8 @@ fn a_config_reads_as_it_is_written() {
             "-1 must be 0 or more at line 1",
         ),
         (r#"{"spectral_radius":{}}"#, "missing field `radius`"),
+        (r#"{"smart_tanh":{"connections":0}}"#, "expected a nonzero"),
+        (r#"{"normal":{"deviation":-1.0}}"#, "-1 must be 0 or more at line 1"),
     ] {
         let error = serde_json::from_str::<Init>(json).unwrap_err().to_string();
         assert!(error.contains(want), "{json}: {error}");

@@ -2,7 +2,8 @@
 
 use longlag_autodiff::{Dual, Tape};
 use longlag_cells::{
-    Cell, Initialisation, Layer, RecurrentCell, State, reference,
+    Cell, Initialisation, Layer, Lstm1997, RecurrentCell, SkipRnn, State,
+    reference,
 };
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar};
@@ -11,9 +12,15 @@ use ndarray::{Array2, Axis, Slice};
 /// Both sides evaluate the same equations on sums of I + H + 2 terms, in different orders and with or
 /// without fused multiply-adds. So each step adds at most that many roundings on each side, and the
 /// weights, at most 1/√H, pass on what earlier steps left without enlarging it much: a factor of 4 is
-/// for that and for the functions.
+/// for that and for the functions. A layer normalisation adds up the 4H sums of both its parts twice more, and
+/// divides by deviations below 1, which enlarges: a factor of 16.
 fn tolerance(layer: &Layer, steps: usize) -> f64 {
-    4.0 * (steps * (layer.input + layer.hidden + 2)) as f64 * f64::EPSILON
+    let terms = layer.input + layer.hidden + 2;
+    let (factor, terms) = match layer.cell {
+        Cell::LayerNormLstm => (16.0, terms + 2 * 2 * 4 * layer.hidden),
+        _ => (4.0, terms),
+    };
+    factor * (steps * terms) as f64 * f64::EPSILON
 }
 
 /// A layer, a sequence, a start and a loss Σ w_t·h_t + v·c_T, all drawn at random.
@@ -24,9 +31,9 @@ struct Setting {
     parameters: Parameters<f64>,
     /// (T·B, I).
     x: Array2<f64>,
-    /// (B, H) each.
+    /// (B, H) each, or as wide as the cell says.
     start: State<Array2<f64>>,
-    /// w, ((T + 1)·B, H): the start is in the loss too.
+    /// w, ((T + 1)·B, width of h): the start is in the loss too.
     w: Array2<f64>,
     /// v, (B, H).
     v: Array2<f64>,
@@ -46,13 +53,14 @@ impl Setting {
         let mut normal = |rows, cols| {
             Array2::from_shape_simple_fn((rows, cols), || draw.normal())
         };
+        let widths = cell.widths(hidden);
         Setting {
             x: normal(steps * batch, input),
             start: State {
-                h: normal(batch, hidden),
-                c: cell.has_c().then(|| normal(batch, hidden)),
+                h: normal(batch, widths.h),
+                c: widths.c.map(|width| normal(batch, width)),
             },
-            w: normal((steps + 1) * batch, hidden),
+            w: normal((steps + 1) * batch, widths.h),
             v: normal(batch, hidden),
             layer,
             steps,
@@ -64,11 +72,24 @@ impl Setting {
     /// Every cell at every size, with one to seven steps.
     fn all() -> impl Iterator<Item = Setting> {
         let mut all = Vec::new();
-        for cell in Cell::ALL {
+        let blocks =
+            |truncated| Cell::Lstm1997(Lstm1997 { block: 3, truncated });
+        let more =
+            [blocks(false), blocks(true), Cell::SkipRnn(SkipRnn { steps: 1 })];
+        for cell in Cell::FAMILY.into_iter().chain(more) {
             for (steps, batch) in
                 [(1, 1), (1, 3), (2, 1), (2, 3), (7, 1), (7, 3)]
             {
-                for (input, hidden) in [(1, 1), (1, 3), (2, 1), (2, 3)] {
+                let sizes = [(1, 1), (1, 3), (2, 1), (2, 3)];
+                // Normalised, the sums of one unit are constants, and their gradient is what rounding leaves of 0; and
+                // from step to step a normalisation enlarges what it left.
+                let sound = |hidden: usize| {
+                    let normalised = cell == Cell::LayerNormLstm;
+                    let short = steps <= 2 && hidden > 1;
+                    cell.check(hidden).is_ok() && (short || !normalised)
+                };
+                for (input, hidden) in sizes.into_iter().filter(|s| sound(s.1))
+                {
                     all.push((cell, [steps, batch, input, hidden]));
                 }
             }
@@ -243,6 +264,10 @@ fn gradients_agree_with_duals() {
             let want = setting.derivative(|_, x, _| seed(&mut x[at]));
             check(&setting, "the input's gradient", got, want, scale);
         }
+        // Gradients that no weight makes smaller: of c, and beside the products.
+        let of_states = states.iter().flat_map(|s| [Some(s.h), s.c]).flatten();
+        let scale =
+            of_states.map(|s| largest(grads.of(s))).fold(scale, f64::max);
         for ((b, j), &got) in grads.of(at_start.h).indexed_iter() {
             let want =
                 setting.derivative(|_, _, starts| seed(&mut starts[b].h[j]));

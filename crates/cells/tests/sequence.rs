@@ -63,7 +63,7 @@ fn check_composed(case: &Case) {
 }
 
 fn cells() -> Vec<Cell> {
-    Cell::ALL.into_iter().chain(variants()).collect()
+    plain_cells().into_iter().chain(variants()).collect()
 }
 
 /// H below, at and above a segment, one panel and more; few inputs and many; one row and more than two parts.

@@ -274,8 +274,8 @@ fn the_rectifier_has_slope_0_at_0() {
         tape.constant(&normal(B, I, "x").view()),
         start,
     );
-    assert_eq!(state.h.value(), Array2::zeros((B, H)));
+    assert_eq!(state.h.value(), Array2::<f64>::zeros((B, H)));
     let grads = state.h.sum().backward();
-    assert_eq!(grads.of(state.h), Array2::ones((B, H)));
+    assert_eq!(grads.of(state.h), Array2::<f64>::ones((B, H)));
     assert!(grads.of_parameters(&bound).iter().all(|&g| g == 0.0));
 }

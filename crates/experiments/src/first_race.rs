@@ -3,8 +3,8 @@
 //! An image is a sequence of 64 grey values; the network sees one a step and must name the digit after the
 //! last. RNN, LSTM and GRU of (nearly) equal numbers of parameters train on the same batches, once with the
 //! pixels row by row and once in an order drawn at random, the same for all images. Beside their accuracy
-//! stand two baselines that see no sequence at all: the most frequent digit, and a logistic regression on all
-//! 64 pixels at once. Before and after training, ‖∂ℓ/∂h_t‖ says how much of the loss's gradient reaches the
+//! stand two baselines that see no sequence at all, the most frequent digit and a logistic regression on all
+//! 64 pixels at once, and an RNN whose recurrent weights stay as they start. Before and after training, ‖∂ℓ/∂h_t‖ says how much of the loss's gradient reaches the
 //! state after pixel t.
 
 use crate::digits::{self, CLASSES, Digits, PIXELS};
@@ -13,18 +13,20 @@ use crate::experiment::{
 };
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
+use crate::tasks::{Batch, Success, frozen};
 use longlag_autodiff::Tape;
 use longlag_cells::{Cell, Initialisation, Linear, Network, RecurrentCell};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
 use longlag_report::figure::{
-    Axis, Curve, DotChart, DotRow, Figure, LineChart, Marker,
+    Axis, Curve, DotChart, DotRow, Figure, LineChart, Marker, ink_of,
 };
 use longlag_report::format::format_percent;
 use longlag_report::{LookupError, Number, Report, Series};
 use longlag_train::{Checkpoint, Trainer, cross_entropy, one_hot};
 use ndarray::{Array2, ArrayView1};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -491,6 +493,22 @@ impl Race {
         share(count_right(&logits, labels), test)
     }
 
+    /// The test accuracies of the RNNs that the runs start from, with the read-out alone trained.
+    fn frozen(&self, data: &Data) -> Vec<f64> {
+        let network = self.network(Cell::RnnTanh);
+        let [train, test] = [&data.train, &data.test].map(batch_of);
+        let accuracy = |run: u64| {
+            let rng = Rng::new(self.config.seed).stream(&format!("run {run}"));
+            let start = &self.config.initialisation;
+            let at = network.parameters(start, &rng.stream("weights"));
+            let answers = frozen(&network.layer, &at, &train, &test);
+            let right = test.right(answers.view());
+            let right = right.into_iter().filter(|&right| right).count();
+            share(right, &data.test)
+        };
+        (1..=self.config.runs).into_par_iter().map(accuracy).collect()
+    }
+
     fn summary(&self, outcomes: &[Outcome]) -> Report {
         let Data { train, test, .. } = &self.data[0];
         let mut report = Report::new(FirstRace::NAME, &self.config);
@@ -505,6 +523,18 @@ impl Race {
             for &cell in &self.config.cells {
                 let outcomes = parts.next().expect("every run has an outcome");
                 self.summarise(&mut report, data.order, cell, outcomes);
+            }
+        }
+        let frozen: Vec<Vec<f64>> =
+            self.data.iter().map(|data| self.frozen(data)).collect();
+        for (data, all) in self.data.iter().zip(&frozen) {
+            let name = format!("{}frozen_accuracy", data.order.key());
+            add_facts(&mut report, &name, all.clone(), 6);
+        }
+        let table = report.table("frozen", ["order", "run", "accuracy"]);
+        for (data, all) in self.data.iter().zip(frozen) {
+            for (run, accuracy) in (1..).zip(all) {
+                table.row((data.order.name(), run as u64, accuracy));
             }
         }
         let table = report.table(
@@ -628,6 +658,22 @@ fn sequences<'t, T: Scalar>(
     })
 }
 
+/// All images as one batch.
+fn batch_of(images: &Digits) -> Batch {
+    let rows: Vec<usize> = (0..images.len()).collect();
+    let mut x = vec![0.0; PIXELS * rows.len()];
+    images.write_sequences(&rows, &mut x);
+    let x = Array2::from_shape_vec((x.len(), 1), x);
+    let target =
+        |(row, digit)| f64::from(u8::from(images.labels[row] == digit));
+    Batch {
+        x: x.expect("a column"),
+        lengths: vec![PIXELS; rows.len()],
+        target: Array2::from_shape_fn((rows.len(), CLASSES), target),
+        success: Success::LargestOutput,
+    }
+}
+
 /// The share of test images that show the digit which most training images show.
 fn majority_accuracy(train: &Digits, test: &Digits) -> f64 {
     let count = |images: &Digits, digit: usize| {
@@ -695,9 +741,10 @@ fn number(report: &Report, path: &str) -> Result<f64, LookupError> {
 fn accuracy(report: &Report) -> Result<Figure, LookupError> {
     let runs = report.find_table("runs")?;
     let all = runs.numbers("accuracy");
+    let frozen = report.find_table("frozen")?;
     let mut chart = DotChart::new(
-        "Test accuracy of each run of RNN, LSTM and GRU, over the pixels row by row and permuted, with the logistic \
-         regression and the most frequent digit as lines.",
+        "Test accuracy of each run of RNN, LSTM and GRU and of an RNN with frozen recurrent weights, over the pixels \
+         row by row and permuted, with the logistic regression and the most frequent digit as lines.",
         Axis::linear("Test accuracy").range(0.0, 1.0).percent(),
     )
     .reference("most frequent digit", number(report, "facts.majority_accuracy")?)
@@ -718,8 +765,17 @@ fn accuracy(report: &Report) -> Result<Figure, LookupError> {
                 number(report, &format!("facts.{prefix}{key}_accuracy"))?;
             let row =
                 DotRow::new(&cell).dots(Marker::Disc, dots).median(median);
-            chart = chart.row(row.note(format_percent(median, 1)));
+            let row = row.note(format_percent(median, 1));
+            chart = chart.row(row.ink(ink_of(&cell)));
         }
+        let dots = frozen.rows().iter().zip(frozen.numbers("accuracy"));
+        let dots = dots.filter(|(row, _)| row[0].to_string() == order);
+        let median = number(report, &format!("facts.{prefix}frozen_accuracy"))?;
+        let row = DotRow::new("RNN, frozen")
+            .dots(Marker::Ring, dots.map(|(_, accuracy)| accuracy))
+            .median(median);
+        let row = row.note(format_percent(median, 1));
+        chart = chart.row(row.ink(ink_of("RNN")));
     }
     Ok(chart.figure())
 }
@@ -727,10 +783,11 @@ fn accuracy(report: &Report) -> Result<Figure, LookupError> {
 fn training(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "Test accuracy against updates, over the pixels row by row and permuted: median over the runs and its \
-         interval, for each cell, with the logistic regression as a line.",
+         interval, for each cell, with the logistic regression and the most frequent digit as lines.",
         Axis::linear("Updates").ticks([0.0, 1000.0, 2000.0]),
         Axis::linear("Test accuracy").range(0.0, 1.0).percent(),
     )
+    .reference("most frequent digit", number(report, "facts.majority_accuracy")?)
     .reference("logistic regression", number(report, "facts.regression_accuracy")?);
     for (order, prefix) in orders(report) {
         chart = chart.panel(&order);

@@ -19,23 +19,27 @@ use crate::protocol::{
 };
 use crate::runs::{Hash, Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, key_of, spread};
-use crate::tasks::{Adding, Batch, Definition, Task};
+use crate::tasks::{Adding, Batch, Definition, Task, frozen};
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{
     Cell, Initialisation, Layer, Network, RecurrentCell, State, init::Init,
 };
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar, slice};
+use longlag_numerics::{Parameters, slice};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
 use longlag_probe::split::{Split, usable_signal};
 use longlag_probe::statistics::horizon;
 use longlag_probe::surgery::{Surgery, altered_gradient, loss_with_gradient};
 use longlag_probe::walk::{Factor, Losses, Walk, Weight};
-use longlag_probe::{ComposedStep, OnTape, Trajectory};
-use longlag_report::figure::{Axis, Curve, Figure, LineChart};
+use longlag_probe::{LayerStep, OnTape, Trajectory};
+use longlag_report::figure::{
+    Axis, Curve, DotChart, DotRow, Figure, LineChart, Marker, ink_of,
+};
+use longlag_report::format::format_percent;
 use longlag_report::{LookupError, Number, Report, Value};
 use longlag_train::{Checkpoint, Trainer};
-use ndarray::{Array2, ArrayView1, ArrayView2, Slice};
+use ndarray::{Array2, ArrayView1, Slice};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -215,6 +219,7 @@ impl Experiment for GradientIsASum {
         FigureSpec { name: "gradient-is-a-sum-signals", draw: signals },
         FigureSpec { name: "gradient-is-a-sum-inputs", draw: inputs },
         FigureSpec { name: "gradient-is-a-sum-solved", draw: solved },
+        FigureSpec { name: "gradient-is-a-sum-right", draw: right },
     ];
     const CLAIMS: &'static [Claim] = &[
         Claim {
@@ -514,9 +519,7 @@ impl<'a> Training<'a> {
         let tape = Tape::new();
         let bound = tape.bind(&self.trainer.parameters);
         let outputs = test.outputs(&self.network, &bound).value();
-        let right = test.right(outputs.view());
-        let share = right.iter().filter(|&&right| right).count() as f64
-            / right.len() as f64;
+        let share = share(&test.right(outputs.view()));
         self.measured.right.push(share);
         self.measured.solved = 1.0 - share <= self.sum.config.wrong;
     }
@@ -598,44 +601,13 @@ impl Run for Training<'_> {
     }
 }
 
-// ANCHOR: step
-/// A layer with its weights, as the instruments take it.
-struct Probed<'a> {
-    layer: &'a Layer,
-    parameters: &'a Parameters<f64>,
-}
-
-impl ComposedStep for Probed<'_> {
-    fn parts(&self) -> Vec<usize> {
-        vec![self.layer.hidden; if self.layer.cell.has_c() { 2 } else { 1 }]
-    }
-    fn sums(&self) -> usize {
-        self.layer.cell.gates().len() * self.layer.hidden
-    }
-    fn record<'t, T: Scalar>(
-        &self,
-        x: Var<'t, T>,
-        state: &[Var<'t, T>],
-        dz: Var<'t, T>,
-    ) -> Vec<Var<'t, T>> {
-        let constant =
-            |w: ArrayView2<'_, f64>| x.tape().constant(&w.mapv(T::of).view());
-        let mut w = self.layer.views(self.parameters).map(|w| constant(*w));
-        w.b_hh = w.b_hh + dz;
-        let state = State { h: state[0], c: state.get(1).copied() };
-        let State { h, c } = self.layer.cell.step(&w, x, state);
-        [h].into_iter().chain(c).collect()
-    }
-}
-// ANCHOR_END: step
-
 /// A batch's way through a network, and the way back into its last state: the trajectory, the loss, ∂L/∂s of each
 /// sequence's last state, and the gradient so far, which is that of the read-out.
 fn forward(
     network: &Network,
     at: &Parameters<f64>,
     batch: &Batch,
-    step: &OnTape<Probed<'_>>,
+    step: &OnTape<LayerStep<'_>>,
 ) -> (Trajectory, f64, Array2<f64>, Parameters<f64>) {
     let hidden = network.layer.hidden;
     let (size, inputs) = (batch.lengths.len(), network.layer.input);
@@ -670,7 +642,7 @@ fn altered(
     surgery: Surgery,
 ) -> (f64, Parameters<f64>) {
     let Network { layer, .. } = network;
-    let step = OnTape::new(Probed { layer, parameters: at });
+    let step = OnTape::new(LayerStep { layer, parameters: at });
     let (trajectory, loss, d_state, mut gradient) =
         forward(network, at, batch, &step);
     let ends = batch.lengths.iter().copied().enumerate().collect();
@@ -706,7 +678,7 @@ pub fn split(network: &Network, at: &Parameters<f64>, batch: &Batch) -> Lags {
     let steps = batch.x.nrows() / batch.lengths.len();
     assert!(batch.lengths.iter().all(|&n| n == steps), "lengths differ");
     let Network { layer, .. } = network;
-    let step = OnTape::new(Probed { layer, parameters: at });
+    let step = OnTape::new(LayerStep { layer, parameters: at });
     let sums = 0..layer.cell.gates().len() * layer.hidden;
     let weight = |factor| Weight { sums: sums.clone(), factor };
     // Each sequence gets the target of the next.
@@ -762,6 +734,11 @@ pub fn split(network: &Network, at: &Parameters<f64>, batch: &Batch) -> Lags {
 }
 // ANCHOR_END: split
 
+/// The share of what is true.
+fn share(of: &[bool]) -> f64 {
+    of.iter().filter(|&&right| right).count() as f64 / of.len() as f64
+}
+
 /// When a network is split.
 const TIMES: [&str; 3] = ["start", "midway", "end"];
 
@@ -782,6 +759,7 @@ impl Sum {
         {
             self.summarise(&mut report, condition, outcomes);
         }
+        self.add_frozen(&mut report);
         for (start, outcomes) in config.starts.iter().zip(starts.chunks(runs)) {
             let splits = outcomes.iter().map(|o| &o.splits[0]).collect();
             add_start(&mut report, &key_of(&start.name), splits);
@@ -811,6 +789,39 @@ impl Sum {
             }
         }
         report
+    }
+
+    /// Adds how many test sequences are answered rightly if the recurrent weights of a training stay as they
+    /// start.
+    fn add_frozen(&self, report: &mut Report) {
+        let config = &self.config;
+        let of = |condition: &Condition| -> Vec<f64> {
+            let network = Network::new(condition.cell, 2, config.hidden, 1);
+            let right = |run: u64| {
+                let rng = Rng::new(config.seed).stream(&format!("run {run}"));
+                let at = network.parameters(
+                    &condition.initialisation,
+                    &rng.stream("weights"),
+                );
+                let mut draw = rng.stream("frozen");
+                let known = config.task.batch(config.test, &mut draw);
+                let answers = frozen(&network.layer, &at, &known, &self.test);
+                share(&self.test.right(answers.view()))
+            };
+            (1..=config.runs).into_par_iter().map(right).collect()
+        };
+        let trainings = config.trainings.iter();
+        let whole = trainings.filter(|t| t.gradient == Gradient::Whole);
+        let all: Vec<_> = whole.map(|t| (t.key(), of(t))).collect();
+        for (key, right) in &all {
+            add_facts(report, &format!("{key}_frozen_right"), right.clone(), 3);
+        }
+        let table = report.table("frozen", ["training", "run", "right"]);
+        for (key, all) in all {
+            for (run, right) in (1..).zip(all) {
+                table.row((key.clone(), run as u64, right));
+            }
+        }
     }
 
     /// Adds a training's facts and series.
@@ -1000,12 +1011,19 @@ fn over_time(
             let series = report.find_series(&format!("{key}_{time}_{what}"))?;
             // At the last lag, that of the state 0, there is no gradient.
             let n = series.x().len() - usize::from(!turned);
-            let x = |lag: &f64| if turned { n as f64 - lag } else { *lag };
-            let points: Vec<(f64, f64)> = series.points()[..n].to_vec();
-            let points = points.iter().map(|(lag, y)| (x(lag), *y));
-            let mut curve = Curve::new(name, points);
+            // A name stands at the end of its curve, which is to be at the right.
+            let ordered = |mut of: Vec<f64>| {
+                of.truncate(n);
+                if turned {
+                    of.reverse();
+                }
+                of
+            };
+            let x = |lag: f64| if turned { n as f64 - lag } else { lag };
+            let x = ordered(series.x()).into_iter().map(x);
+            let mut curve = Curve::new(name, x.zip(ordered(series.y())));
             if let Some((low, high)) = series.band() {
-                curve = curve.band(&low[..n], &high[..n]);
+                curve = curve.band(ordered(low), ordered(high));
             }
             chart = chart.curve(curve);
         }
@@ -1056,13 +1074,53 @@ fn solved(report: &Report) -> Result<Figure, LookupError> {
     keys.dedup();
     for key in keys {
         let series = report.find_series(&format!("{key}_solved"))?;
-        let (cell, rest) = key.split_once('_').unwrap_or((&key, ""));
-        let name = [cell.to_uppercase(), rest.replace('_', " ")].join(" ");
-        let curve = Curve::new(name.trim_end(), series.points());
-        chart =
-            chart.curve(if rest.is_empty() { curve } else { curve.dashed() });
+        let curve = Curve::new(training_name(&key), series.points());
+        let whole = !key.contains('_');
+        chart = chart.curve(if whole { curve } else { curve.dashed() });
     }
     Ok(chart.figure())
+}
+
+fn right(report: &Report) -> Result<Figure, LookupError> {
+    let number = |name: &str| -> Result<f64, LookupError> {
+        let value = report.value(&format!("facts.{name}"))?;
+        Ok(value.as_number().map_or(f64::NAN, Number::to_f64))
+    };
+    let mut chart = DotChart::new(
+        "Share of test sequences answered rightly in the end, a dot for each run: the trainings, and networks whose \
+         recurrent weights stay as they start. Lines: a constant, and the answer from the later marker alone.",
+        Axis::linear("Test sequences answered rightly")
+            .range(0.5, 1.0)
+            .percent(),
+    )
+    .reference("constant", number("constant_right")?)
+    .reference("one marker", number("one_marker_right")?);
+    for (group, table) in [("Trained", "runs"), ("Frozen", "frozen")] {
+        chart = chart.group(group);
+        let runs = report.find_table(table)?;
+        let all = runs.numbers("right");
+        let name = |row: usize| runs.rows()[row][0].to_string();
+        let mut keys: Vec<String> = (0..all.len()).map(name).collect();
+        keys.dedup();
+        for key in keys {
+            let dots = (0..all.len()).filter(|&row| name(row) == key);
+            let end = if table == "frozen" { "_frozen" } else { "" };
+            let median = number(&format!("{key}{end}_right"))?;
+            let row = DotRow::new(training_name(&key))
+                .ink(ink_of(&training_name(&key)))
+                .dots(Marker::Disc, dots.map(|row| all[row]))
+                .median(median);
+            chart = chart.row(row.note(format_percent(median, 1)));
+        }
+    }
+    Ok(chart.figure())
+}
+
+/// A training's name from its key.
+fn training_name(key: &str) -> String {
+    let (cell, rest) = key.split_once('_').unwrap_or((key, ""));
+    let name = [cell.to_uppercase(), rest.replace('_', " ")].join(" ");
+    name.trim_end().into()
 }
 
 #[cfg(test)]

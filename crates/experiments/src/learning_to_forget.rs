@@ -109,7 +109,7 @@ impl Default for Config {
             widths: vec![8, 16],
             gain: 1.0,
             noise: 0.5,
-            trajectories: 16,
+            trajectories: 8,
             steps: vec![10, 30, 100, 300, 1000],
         }
     }

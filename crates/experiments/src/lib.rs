@@ -7,7 +7,7 @@
 //! - [`Experiment`]: what one is. [`all`]: the registry; [`find`]: one by its name.
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
-//! - [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - One module for each experiment.
 
 pub mod digits;
@@ -18,6 +18,7 @@ pub mod law_of_the_product;
 pub mod learning_to_forget;
 pub mod memory_is_not_gradient;
 pub mod protocol;
+pub mod readout;
 pub mod runs;
 pub mod summary;
 pub mod tasks;

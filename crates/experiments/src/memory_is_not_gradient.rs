@@ -8,7 +8,7 @@
 mod decode;
 mod systems;
 
-pub use decode::{Decoded, Examples, linear, nearest};
+pub use decode::{Decoded, nearest};
 pub use systems::{Kind, Listener, System, four, messages};
 
 use crate::experiment::{
@@ -17,11 +17,12 @@ use crate::experiment::{
 use crate::protocol::{
     Claim, Contrast, Interval, Prediction, Primary, Rule, SEEDS, SUCCESS_MARGIN,
 };
+use crate::readout::{Examples, linear};
 use crate::runs::{Recorded, Run, Runs, run_all};
 use crate::summary::{add_band, add_facts, spread};
 use longlag_numerics::Real;
 use longlag_numerics::random::Rng;
-use longlag_report::figure::{Axis, Curve, Figure, Ink, LineChart};
+use longlag_report::figure::{Axis, Curve, Figure, Ink, LineChart, Marker};
 use longlag_report::{LookupError, Number, Report};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -292,7 +293,7 @@ impl Run for Telling<'_> {
             nearest: vec![],
         };
         for (states, fresh) in states.iter().zip(&fresh) {
-            let examples = Examples { states, messages: &told };
+            let examples = Examples { states, answers: &told };
             let said = linear(examples, fresh);
             found.linear.push(Decoded::of(&said, &asked));
             let said = nearest(examples, fresh);
@@ -503,7 +504,7 @@ fn decoded() -> Axis {
 fn beside(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = LineChart::new(
         "What is decoded of bit and number against the norm of the Jacobian from the first state to the last, one \
-         curve over T for each system. The latch's stays high while its gradient falls below 10^-100; that of chaos \
+         curve over T for each system, marked at every T. The latch's stays high while its gradient falls below 10^-100; that of chaos \
          falls while its gradient grows.",
         Axis::log("‖∂*h*_{*T*}/∂*h*_{0}‖"),
         decoded(),
@@ -520,7 +521,8 @@ fn beside(report: &Report) -> Result<Figure, LookupError> {
             if points.first().map(|p| p.0) > points.last().map(|p| p.0) {
                 points.reverse();
             }
-            chart = chart.curve(Curve::new(name, points).ink(ink));
+            let curve = Curve::new(name, points).ink(ink);
+            chart = chart.curve(curve.marked(Marker::Disc));
         }
     }
     Ok(chart.figure())

@@ -25,7 +25,7 @@ pub use claim::{
 };
 pub use exact::{binomial, holm, sign_test, wilcoxon};
 pub use interval::{
-    CONFIDENCE, Interval, clopper_pearson, median, median_interval,
-    median_ranks, success_difference,
+    CONFIDENCE, Interval, clopper_pearson, median_interval, median_ranks,
+    success_difference,
 };
 pub use survival::{KaplanMeier, SolveTime};

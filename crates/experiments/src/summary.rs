@@ -1,6 +1,7 @@
 //! Many runs in few numbers: medians, with the intervals that they surely lie in.
 
 use crate::protocol::median_ranks;
+use longlag_probe::statistics::median;
 use longlag_report::{Number, Report};
 
 /// A name as keys have it: in lower case, with `_` for all that is neither letter nor digit.
@@ -51,6 +52,5 @@ pub fn spread(mut values: Vec<f64>) -> [f64; 3] {
     values.sort_by(order);
     let n = values.len();
     let ranks = median_ranks(n).map_or(1..=n, |(ranks, _)| ranks);
-    let middle = (values[(n - 1) / 2] + values[n / 2]) / 2.0;
-    [values[ranks.start() - 1], middle, values[ranks.end() - 1]]
+    [values[ranks.start() - 1], median(&values), values[ranks.end() - 1]]
 }

@@ -4,24 +4,27 @@
 //! the loss, and what counts as right are made from that in one place, so that a race can run any
 //! [`Task`] without knowing which, and a definition can be read beside its paper.
 //!
-//! - [`Adding`]: the sum of two marked numbers, in the definitions of 1997 and 2013.
-//! - [`TemporalOrder`]: in which order two or three symbols came, likewise.
+//! - [`Adding`]: the sum of two marked numbers, in the definitions of 1997, 2013 and 2016.
+//! - [`TemporalOrder`]: in which order two or three symbols came, in those of 1997 and 2013.
 //! - [`Latch`]: to which of two classes the first steps belonged.
 //! - [`Copying`]: the first ten symbols again.
 //! - [`ReberStream`]: strings of the embedded Reber grammar without end, of which each next letter is to be
 //!   predicted. It is no [`Task`], for it has no sequences.
-//! - [`Baseline`]: what is reached without the memory that the task is about. A solution must beat it.
+//! - [`Baseline`]: what is reached without the memory that the task is about. A solution must beat it, and also
+//!   what is reached without training the memory: by [`frozen`] recurrent weights, or by [`guess`]ing them.
 //!
 //! All draws come from the generator that is handed in: the same generator gives the same sequences, however
 //! they are divided into batches.
 
 mod adding;
+mod baselines;
 mod copying;
 mod latch;
 mod reber;
 mod temporal_order;
 
 pub use adding::Adding;
+pub use baselines::{Baseline, Guesses, frozen, guess};
 pub use copying::Copying;
 pub use latch::Latch;
 pub use reber::{LETTERS, Letter, Reber, ReberStream, predicts, string};
@@ -29,7 +32,7 @@ pub use temporal_order::TemporalOrder;
 
 use crate::ConfigError;
 use longlag_autodiff::{Bound, Tape, Var};
-use longlag_cells::{Network, SequenceRequest};
+use longlag_cells::{Layer, Network, SequenceRequest};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Real, Scalar};
 use longlag_train::{cross_entropy, mse};
@@ -105,6 +108,10 @@ pub enum Definition {
     /// published code (`trainingRNNs`) has it; in a config `"2013"`.
     #[serde(rename = "2013")]
     Pascanu2013,
+    /// Arjovsky, Shah & Bengio 2016, "Unitary evolution recurrent neural networks", who define sequences but no
+    /// right answers; in a config `"2016"`.
+    #[serde(rename = "2016")]
+    Arjovsky2016,
 }
 
 /// A sequence and its answer.
@@ -153,22 +160,32 @@ impl Batch {
         network: &Network,
         parameters: &Bound<'t, '_, T>,
     ) -> Var<'t, T> {
+        let h = self.states(&network.layer, parameters);
+        network.head.apply(parameters, h)
+    }
+    // ANCHOR_END: outputs
+
+    /// The states h that outputs are read from, (B, H) or (T·B, H).
+    #[track_caller]
+    pub fn states<'t, T: Float + Scalar>(
+        &self,
+        layer: &Layer,
+        parameters: &Bound<'t, '_, T>,
+    ) -> Var<'t, T> {
         let (tape, size) = (parameters.tape(), self.lengths.len());
         let x = place(tape, &self.x);
-        let start = network.layer.zero_state(tape, size);
+        let start = layer.zero_state(tape, size);
         let steps = self.x.nrows() / size;
         let differ = self.lengths.iter().any(|&n| n < steps);
         let request = SequenceRequest {
             lengths: differ.then_some(&self.lengths[..]),
             ..SequenceRequest::default()
         };
-        let weights = network.layer.weights(parameters);
-        let states = network.layer.sequence_with(&weights, x, start, request);
+        let weights = layer.weights(parameters);
+        let states = layer.sequence_with(&weights, x, start, request);
         let at_the_end = self.target.nrows() == size;
-        let h = if at_the_end { states.last.h } else { states.h };
-        network.head.apply(parameters, h)
+        if at_the_end { states.last.h } else { states.h }
     }
-    // ANCHOR_END: outputs
 
     /// The loss of these outputs: of numbers the mean squared error, of classes the cross-entropy in nats,
     /// averaged over sequences and over steps that have an answer.
@@ -258,18 +275,6 @@ fn softmax(x: &[f64]) -> Vec<f64> {
     let powers: Vec<f64> = x.iter().map(|x| Real::exp(x - most)).collect();
     let total: f64 = powers.iter().sum();
     powers.iter().map(|p| p / total).collect()
-}
-
-/// What is reached without the memory that a task is about.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Baseline {
-    /// What answers, such as `constant`.
-    pub name: &'static str,
-    /// The largest share of sequences that it can answer rightly.
-    pub success: f64,
-    /// The smallest expected loss it can have. Not always of the same answers: of two classes, naming one is
-    /// right half of the time, and giving each one half costs least.
-    pub loss: f64,
 }
 
 impl Sequence {
@@ -449,5 +454,55 @@ mod tests {
             let copying = t >= 40;
             if copying == (k < 8) { 0.0 } else { -1e3 }
         });
+    }
+
+    /// The number of the last step is in the state: the read-out finds it.
+    #[test]
+    fn a_frozen_network_reads_out_what_its_state_has() {
+        let task = Adding { steps: 20, ..Adding::default() };
+        let mut rng = Rng::new(5);
+        let [mut known, mut asked] =
+            [400, 100].map(|n| task.batch(n, &mut rng));
+        for batch in [&mut known, &mut asked] {
+            let size = batch.lengths.len();
+            // Of sequences of one length, the number in the last step.
+            batch.lengths.fill(20);
+            let last = batch
+                .x
+                .slice_axis(ndarray::Axis(0), (19 * size..20 * size).into());
+            batch.target = last.select(ndarray::Axis(1), &[0]);
+        }
+        let network = Network::new(Cell::RnnTanh, 2, 16, 1);
+        // Weak, so that units stay where they are linear.
+        let start = Initialisation {
+            input: longlag_cells::init::Init::Gaussian { gain: 0.01 },
+            recurrent: longlag_cells::init::Init::Gaussian { gain: 0.1 },
+            bias: longlag_cells::init::Init::Zero,
+            ..Initialisation::default()
+        };
+        let at = network.parameters(&start, &Rng::new(3));
+        let answers = frozen(&network.layer, &at, &known, &asked);
+        // Half of the uniform numbers' width is 1; a ridge and the bend of tanh are left.
+        let apart = (&answers - &asked.target).mapv(f64::abs);
+        let largest = apart.iter().fold(0.0, |a: f64, &b| a.max(b));
+        assert!(largest < 0.02, "{largest}");
+        assert_eq!(answers, frozen(&network.layer, &at, &known, &asked));
+    }
+
+    /// Published: guessing solves the two-sequence problem before training does, which takes an LSTM 27,380
+    /// sequences of T = 100 with three steps that show the class; nobody guesses how to add.
+    #[test]
+    fn guessing_solves_the_latch_and_does_not_add() {
+        let network = Network::new(Cell::RnnTanh, 1, 1, 1);
+        let latch = Latch::two_sequence(100, 3);
+        // Nearly all guesses read 4 sequences, the right one 100 more.
+        let guesses = Guesses::of_2001(2000);
+        for seed in 0..20 {
+            let found = guess(&latch, &network, guesses, &Rng::new(seed));
+            assert!(found.is_some(), "seed {seed}");
+        }
+        let network = Network::new(Cell::RnnTanh, 2, 3, 1);
+        let adding = Adding::default();
+        assert_eq!(guess(&adding, &network, guesses, &Rng::new(1)), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use longlag_experiments::memory_is_not_gradient::*;
 use longlag_experiments::protocol::Verdict;
+use longlag_experiments::readout::{Examples, linear};
 use longlag_experiments::{Experiment, Silent};
 use longlag_numerics::random::Rng;
 use ndarray::{Array2, array};
@@ -27,7 +28,7 @@ fn decoded(listener: &Listener, count: usize, steps: usize) -> [Decoded; 2] {
         (told, states.into_iter().next().expect("of one T"))
     };
     let ((told, states), (asked, fresh)) = (hear("known"), hear("tested"));
-    let known = Examples { states: &states, messages: &told };
+    let known = Examples { states: &states, answers: &told };
     [linear(known, &fresh), nearest(known, &fresh)]
         .map(|said| Decoded::of(&said, &asked))
 }
@@ -93,7 +94,7 @@ fn neighbours_vote_and_the_first_of_equals_counts() {
         0 => bits[i],
         _ => i as f64,
     });
-    let known = Examples { states: &states, messages: &told };
+    let known = Examples { states: &states, answers: &told };
     // Next to 1 are 1, 2, 3, 5, and of 0 and 4, which are as near, 0.
     let said = nearest(known, &array![[1.0]]);
     assert_eq!(said, array![[1.0 / 5.0, 11.0 / 5.0]]);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::f64::consts::LN_2;
 use std::ops::RangeInclusive;
 
-use Definition::{Hochreiter1997, Pascanu2013};
+use Definition::{Arjovsky2016, Hochreiter1997, Pascanu2013};
 
 /// How many sequences a distribution is measured on.
 const MANY: usize = 20_000;
@@ -156,19 +156,46 @@ fn adding_of_2013_is_spread_as_defined() {
     check_mean(&late, 0.5);
 }
 
+#[test]
+fn adding_of_2016_as_defined() {
+    for steps in [20, 21, 100] {
+        let sequences = many(&adding(Arjovsky2016, Hochreiter1997, steps));
+        let half = steps / 2;
+        assert!(lengths(&sequences).all(|n| n == steps));
+        for s in &sequences {
+            assert!(s.x.column(1).iter().all(|&m| m == 0.0 || m == 1.0));
+            let marked = marked(s);
+            assert_eq!(marked.len(), 2);
+            let sum = s.x[[marked[0], 0]] + s.x[[marked[1], 0]];
+            assert_eq!(s.target, array![[sum]]);
+        }
+        check_uniform(sequences.iter().map(|s| marked(s)[0]), 0..=half - 1);
+        check_uniform(sequences.iter().map(|s| marked(s)[1]), half..=steps - 1);
+        let late: Vec<f64> = sequences.iter().map(|s| s.x[[17, 0]]).collect();
+        assert!(late.iter().all(|v| (0.0..1.0).contains(v)));
+        check_mean(&late, 0.5);
+    }
+}
+
 /// The trivial predictors themselves.
 fn trivial(definition: Definition, name: &str, s: &Sequence) -> f64 {
-    let later = s.x[[*marked(s).last().unwrap(), 0]];
-    match (name, definition) {
-        ("one marker", Hochreiter1997) => 0.5 + later / 4.0,
-        ("one marker", Pascanu2013) => (later + 0.5) / 2.0,
-        _ => 0.5,
+    let n = s.x.nrows();
+    let later = match name {
+        "one marker" => *marked(s).last().unwrap(),
+        "memoryless" if s.x[[n - 1, 1]] == 1.0 => n - 1,
+        _ => return if definition == Arjovsky2016 { 1.0 } else { 0.5 },
+    };
+    let later = s.x[[later, 0]];
+    match definition {
+        Hochreiter1997 => 0.5 + later / 4.0,
+        Pascanu2013 => (later + 0.5) / 2.0,
+        Arjovsky2016 => later + 0.5,
     }
 }
 
 #[test]
 fn adding_baselines_are_reached() {
-    for definition in [Hochreiter1997, Pascanu2013] {
+    for definition in [Hochreiter1997, Pascanu2013, Arjovsky2016] {
         for success in [Hochreiter1997, Pascanu2013] {
             let task = adding(definition, success, 100);
             let sequences = many(&task);
@@ -205,6 +232,12 @@ fn adding_baselines_as_they_are_quoted() {
     // Here the mark that is hidden makes one number do in 12 % of the sequences.
     assert_eq!(shares(Hochreiter1997, Hochreiter1997), [0.1544, 0.2594]);
     assert_eq!(shares(Hochreiter1997, Pascanu2013), [0.6589, 0.8237]);
+    // The paper says .167; the sum of one division is off in the last digit.
+    let losses = adding(Arjovsky2016, Hochreiter1997, 100).baselines();
+    let losses = losses.iter().map(|b| b.loss).collect::<Vec<_>>();
+    for (loss, wanted) in losses.iter().zip([1.0 / 6.0, 0.165, 1.0 / 12.0]) {
+        assert!((loss - wanted).abs() < 1e-15, "{loss}, not {wanted}");
+    }
 }
 
 // ------------------------------------------------------ temporal order
@@ -215,7 +248,8 @@ fn windows(task: &TemporalOrder) -> Vec<RangeInclusive<usize>> {
         (Hochreiter1997, 2) => vec![9..=19, 49..=59],
         (Hochreiter1997, _) => vec![9..=19, 32..=42, 65..=75],
         (Pascanu2013, 2) => vec![10..=19, 50..=59],
-        (Pascanu2013, _) => vec![10..=19, 30..=39, 60..=69],
+        (_, 3) => vec![10..=19, 30..=39, 60..=69],
+        _ => panic!("no such windows"),
     }
 }
 
@@ -297,6 +331,7 @@ fn temporal_order_baselines() {
     let task = TemporalOrder { symbols: 3, ..TemporalOrder::default() };
     let expected = [
         ("constant", 0.125, 3.0),
+        ("memoryless", 0.125, 3.0),
         ("last symbol", 0.25, 2.0),
         ("last two symbols", 0.5, 1.0),
     ];
@@ -308,7 +343,7 @@ fn temporal_order_baselines() {
         // Of three times ln 2, the last digit.
         assert!((baseline.loss - bits * LN_2).abs() < 5e-16);
     }
-    assert_eq!(TemporalOrder::default().baselines().len(), 2);
+    assert_eq!(TemporalOrder::default().baselines().len(), 3);
 }
 
 // --------------------------------------------------------------- latch
@@ -453,12 +488,13 @@ fn outputs_of_another_batch() {
 // ------------------------------------------------------------- batches
 
 /// One of each, short.
-fn configs() -> [TaskConfig; 6] {
+fn configs() -> [TaskConfig; 7] {
     let adding = |definition| adding(definition, Hochreiter1997, 24);
     let order = TemporalOrder { steps: 24, ..TemporalOrder::default() };
     [
         TaskConfig::Adding(adding(Hochreiter1997)),
         TaskConfig::Adding(adding(Pascanu2013)),
+        TaskConfig::Adding(adding(Arjovsky2016)),
         TaskConfig::TemporalOrder(order),
         TaskConfig::TemporalOrder(TemporalOrder {
             definition: Pascanu2013,
@@ -540,6 +576,14 @@ fn configs_that_make_no_sequences() {
         let config: TaskConfig = serde_json::from_str(config).unwrap();
         assert_eq!(config.task().check().unwrap_err().to_string(), expected);
     };
+    check(
+        r#"{ "adding": { "success": "2016" } }"#,
+        "`success` is \"2016\", but it must be 1997 or 2013: in 2016 no answer is right",
+    );
+    check(
+        r#"{ "temporal_order": { "definition": "2016" } }"#,
+        "`definition` is \"2016\", but it must be 1997 or 2013",
+    );
     let short = "`steps` is 19, but it must be from 20 to 100000";
     check(r#"{ "adding": { "steps": 19 } }"#, short);
     check(r#"{ "temporal_order": { "steps": 19 } }"#, short);

@@ -17,6 +17,12 @@ from sklearn.datasets import load_digits
 
 # H as `longlag run first-race` finds it for about 5000 parameters.
 HIDDEN = {"rnn": 64, "lstm": 33, "gru": 38}
+# The order of the pixels that longlag draws from its seed: digits are not equally hard in all orders.
+PERMUTATION = [
+    55, 9, 1, 54, 53, 12, 3, 31, 50, 42, 26, 23, 38, 11, 34, 33, 18, 19, 17, 6, 45, 63, 62, 56, 39, 7, 2, 14,
+    8, 36, 5, 57, 16, 29, 21, 43, 24, 46, 41, 32, 44, 4, 22, 15, 28, 35, 30, 10, 59, 47, 49, 51, 60, 0, 13,
+    48, 61, 37, 40, 58, 27, 25, 52, 20,
+]
 LAYER = {"rnn": torch.nn.RNN, "lstm": torch.nn.LSTM, "gru": torch.nn.GRU}
 
 
@@ -41,7 +47,7 @@ def run(cell, order, seed, updates):
     digits = load_digits()
     pixels = torch.tensor(digits.data / 16, dtype=torch.float32)
     if order == "permuted":
-        pixels = pixels[:, np.random.default_rng(1).permutation(64)]
+        pixels = pixels[:, PERMUTATION]
     labels = torch.tensor(digits.target)
     train, test = slice(0, 1437), slice(1437, 1797)
     network = Network(cell)

@@ -159,16 +159,16 @@ fn lstm_1997() -> Diagram {
     let text = "The LSTM of 1997: the cell state meets a sum only, and is never forgotten. The gates see each other's \
                 values of the step before.";
     Diagram::new(text, 23, ink_of("LSTM"))
-        .port("*s*_{*t*−1}", (3, TOP))
-        .port("*s*_{*t*}", (41, TOP))
+        .port(C_PREV, (3, TOP))
+        .port(C, (41, TOP))
         .port("*y*_{*t*−1}", (3, BUS))
         .port(X, (7, INPUT + 1))
         .port("*y*_{*t*}", (41, BUS))
         .operation("+", (20, TOP))
         .operation("×", (20, MIDDLE))
-        .sum("*in*", "σ", (13, GATES))
+        .sum("*i*", "σ", (13, GATES))
         .sum("", "*g*", (20, GATES))
-        .sum("*out*", "σ", (28, GATES))
+        .sum("*o*", "σ", (28, GATES))
         .function("*h*", (34, 6))
         .operation("×", (34, 10))
         .wire(&[(3, BUS), (28, BUS), (28, GATES)])
@@ -184,8 +184,8 @@ fn lstm_1997() -> Diagram {
 }
 
 fn janet() -> Diagram {
-    let text = "JANET: one gate f decides how much of the state goes on, and 1 − f how much is new. The state is the \
-                output.";
+    let text = "JANET: one gate f decides how much of the state goes on, and 1 − f, but for a shift, how much is new. \
+                The state is the output.";
     one_gate(text, "*f*", "*g*", true, ink_of("LSTM"))
 }
 
@@ -300,7 +300,7 @@ fn gru_reset_before() -> Diagram {
 
 fn mgu() -> Diagram {
     let text =
-        "The minimal gated unit: one gate f both resets the state that the candidate sees, and blends.";
+        "The minimal gated unit: one gate z both resets the state that the candidate sees, and blends.";
     Diagram::new(text, 24, ink_of("GRU"))
         .port(H_PREV, (3, TOP))
         .port(H, (41, TOP))
@@ -310,7 +310,7 @@ fn mgu() -> Diagram {
         .operation("+", (36, TOP))
         .operation("×", (36, 9))
         .operation("×", (26, 19))
-        .sum("*f*", "σ", (16, 14))
+        .sum("*z*", "σ", (16, 14))
         .sum("*n*", "tanh", (36, 14))
         .wire(&[(6, TOP), (6, 19), (26, 19), (36, 19), (36, 14)])
         .wire(&[(6, 17), (16, 17), (16, 14)])

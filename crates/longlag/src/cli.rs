@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Verify(VerifyArgs),
     Book(BookArgs),
     Bench(BenchArgs),
+    Conform(ConformArgs),
 }
 
 /// Show the experiments, their questions and their figures
@@ -247,6 +248,29 @@ pub(crate) struct BenchArgs {
     pub(crate) json: bool,
 }
 
+/// Compute what PyTorch, ONNX and others computed, and compare
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag conform tests/reference results
+  longlag conform tests/reference results --only rnn cell
+  longlag conform tests/reference results --only load/state_dict_f16
+
+A case passes if every result is within the tolerance that the case states. What a case asks for and longlag
+doesn't know is listed, and is no failure. tests/reference/README.md explains the format; any folder of it will
+do.")]
+pub(crate) struct ConformArgs {
+    /// The folder of the cases, GROUP/NAME in it
+    #[arg(value_name = "REFERENCE_DIR")]
+    pub(crate) reference: PathBuf,
+    /// Write the results here, as GROUP/NAME/result.safetensors
+    #[arg(value_name = "RESULTS_DIR")]
+    pub(crate) results: PathBuf,
+    /// Run the cases of these groups only
+    #[arg(long, value_name = "GROUP", num_args = 1..)]
+    pub(crate) only: Vec<String>,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[value(rename_all = "snake_case")]
@@ -348,7 +372,7 @@ mod tests {
                             Command::Run(args) => args.names,
                             Command::Record(args) => vec![args.name],
                             Command::Verify(args) => args.names,
-                            Command::Book(_) | Command::Bench(_) => vec![],
+                            Command::Book(_) | Command::Bench(_) | Command::Conform(_) => vec![],
                         };
                         for name in names {
                             assert!(longlag_experiments::find(&name).is_some(), "{line}: {name}");
@@ -359,6 +383,6 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 22);
+        assert_eq!(examples, 25);
     }
 }

@@ -15,6 +15,7 @@ mod cell_diagrams;
 mod checkpoint;
 mod cli;
 mod config;
+mod conform;
 mod failure;
 mod figures;
 mod isa;
@@ -45,6 +46,7 @@ pub fn main() -> ExitCode {
             Command::Run(args) => run::run(args),
             Command::Book(args) => read::book(args),
             Command::Bench(args) => bench::bench(args),
+            Command::Conform(args) => conform::conform(&args),
             Command::Record(args) => record::record(args),
             Command::Verify(args) => record::verify(args),
         }),

@@ -468,8 +468,11 @@ fn verify_one(root: &Path, entry: &'static Entry, args: &VerifyArgs) -> Result<S
         replayed
     });
     let units = units.map_err(Problem::Differs)?;
+    let ends = match segments - runs {
+        1 => "1 end".to_owned(),
+        ends => format!("{ends} ends"),
+    };
     Ok(format!(
-        "the report is the committed one, and the starts of all {runs} runs and {} ends give the same bits ({units} units)",
-        segments - runs
+        "the report is the committed one, and the starts of all {runs} runs and {ends} give the same bits ({units} units)"
     ))
 }

@@ -467,12 +467,13 @@ fn no_command_shows_the_help() {
     Usage: longlag <COMMAND>
 
     Commands:
-      list    Show the experiments, their questions and their figures
-      run     Run experiments and print what they found
-      record  Run an experiment of long training once, and keep what came out in tests/records
-      verify  Compute recorded experiments again, in part or in full, and compare every bit
-      book    Build the book, and open or serve it
-      bench   Measure how fast a layer is on this machine
+      list     Show the experiments, their questions and their figures
+      run      Run experiments and print what they found
+      record   Run an experiment of long training once, and keep what came out in tests/records
+      verify   Compute recorded experiments again, in part or in full, and compare every bit
+      book     Build the book, and open or serve it
+      bench    Measure how fast a layer is on this machine
+      conform  Compute what PyTorch, ONNX and others computed, and compare
 
     Options:
       -h, --help
@@ -704,4 +705,56 @@ fn mdbook_is_told_which_renderer_there_is() {
     let done = done(&mut place.command("book preprocess"), "no book");
     assert_eq!((done.code, &*done.stdout), (1, ""));
     assert!(done.stderr.starts_with("error: mdBook's input or output: "), "{}", done.stderr);
+}
+
+#[test]
+fn conform_judges_cases_and_writes_their_results() {
+    let place = Place::new();
+    let reference = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference");
+    for case in ["cell/gru_basic", "cell/lstm_basic", "load/file_two_tensors"] {
+        for (name, bytes) in files(&reference.join(case)) {
+            let to = place.path("cases").join(case).join(name);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::write(to, bytes).unwrap();
+        }
+    }
+    assert_snapshot!(place.good("conform cases results"), @"
+    cell         2 passed, 0 failed, 0 not known
+    load         1 passed, 0 failed, 0 not known
+    all          3 passed, 0 failed, 0 not known
+    ");
+    let written: Vec<_> = files(&place.path("results")).into_keys().collect();
+    let expected = ["cell/gru_basic", "cell/lstm_basic", "load/file_two_tensors"];
+    assert_eq!(written, expected.map(|case| format!("{case}/result.safetensors")));
+
+    // One that another kind of cell computed, and one that asks for more than there is.
+    let change = |case: &str, from: &str, to: &str| {
+        let place = place.path("cases").join(case).join("case.json");
+        let text = fs::read_to_string(&place).unwrap();
+        assert!(text.contains(from), "{text}");
+        fs::write(place, text.replace(from, to)).unwrap();
+    };
+    change("cell/gru_basic", "\"bias\": true", "\"bias\": true, \"zoneout\": 0");
+    change("cell/lstm_basic", "\"bias\": true", "\"bias\": false");
+    let done = place.run("conform cases results --only cell");
+    assert_eq!((done.code, &*done.stderr), (1, "error: 1 of 2 cases failed\n"));
+    assert_snapshot!(done.stdout, @"
+    cell         0 passed, 1 failed, 1 not known
+    all          0 passed, 1 failed, 1 not known
+    not known cell/gru_basic: the option `zoneout`
+    failed cell/lstm_basic: case.json: the option `bias` is false, and true by the tensors
+    ");
+    let written: Vec<_> = files(&place.path("results")).into_keys().collect();
+    assert_eq!(written, ["load/file_two_tensors/result.safetensors"]);
+}
+
+#[test]
+fn conform_says_what_is_wrong_with_its_folders() {
+    let place = Place::new();
+    assert_snapshot!(place.wrong("conform nothing results"), @"error: nothing: can't be read (No such file or directory (os error 2)); give a folder of reference cases, such as tests/reference");
+    fs::create_dir_all(place.path("cases/cell/one")).unwrap();
+    fs::create_dir_all(place.path("empty")).unwrap();
+    assert_snapshot!(place.wrong("conform empty results"), @"error: empty: holds no reference cases; they are folders GROUP/NAME with a file case.json in each");
+    assert_snapshot!(place.wrong("conform cases results --only rnn"), @"error: --only rnn: there is no such group or case; the groups are cell");
+    assert_snapshot!(place.wrong("conform cases tiny.json"), @"error: tiny.json: this folder can't be made (File exists (os error 17)); give another");
 }

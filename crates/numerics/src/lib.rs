@@ -12,6 +12,7 @@
 //! - [`mod@slice`]: equations along slices. [`product`]: matrix products.
 //! - [`panel`]: the loops of the fused sequence kernels.
 //! - [`random`]: a named generator with streams, and samples from it.
+//! - [`precise`]: powers and the cosine of one number, to the last digit.
 //! - [`Buffer`]: memory for large arrays. [`params`]: one flat buffer of parameters with named spans.
 
 mod buffer;
@@ -20,6 +21,7 @@ pub mod lanes;
 pub mod math;
 pub mod panel;
 pub mod params;
+pub mod precise;
 pub mod product;
 pub mod random;
 mod real;

@@ -20,6 +20,7 @@
 //! inputs, `S` numbers of a state, `M` sums, `H` units.
 
 pub mod growth;
+mod layer_step;
 mod on_tape;
 pub mod paths;
 pub mod products;
@@ -31,5 +32,6 @@ mod step;
 pub mod surgery;
 pub mod walk;
 
+pub use layer_step::LayerStep;
 pub use on_tape::{ComposedStep, OnTape};
 pub use step::{RecurrentStep, StepGradients, Trajectory, jacobian};

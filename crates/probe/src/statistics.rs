@@ -22,7 +22,9 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 pub fn median(values: &[f64]) -> f64 {
     assert!(!values.is_empty(), "median: no values");
     let sorted = sorted(values);
-    (sorted[(sorted.len() - 1) / 2] + sorted[sorted.len() / 2]) / 2.0
+    let (a, b) = (sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    // The sum of two large ones overflows, the half of a tiny one loses a bit.
+    if (a + b).is_finite() { (a + b) / 2.0 } else { a / 2.0 + b / 2.0 }
 }
 
 /// Which of n sorted samples bound the median of their distribution, from 1: the narrowest pair, from the r-th
@@ -91,6 +93,8 @@ mod tests {
         assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(median(&[-f64::NAN, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[f64::MAX, f64::MAX]), f64::MAX);
+        assert_eq!(median(&[f64::INFINITY, 1.0, f64::INFINITY]), f64::INFINITY);
         assert_eq!(
             median(&[f64::NEG_INFINITY, f64::NEG_INFINITY, 1.0, f64::NEG_INFINITY]),
             f64::NEG_INFINITY

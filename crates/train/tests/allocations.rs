@@ -5,7 +5,7 @@ use longlag_cells::{Cell, Initialisation, Network};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Scalar};
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig, SgdConfig};
-use longlag_train::{Trainer, cross_entropy, mse, one_hot};
+use longlag_train::{Trainer, TrainerConfig, cross_entropy, mse, one_hot};
 use std::ops::ControlFlow;
 
 /// Odd sizes: some products need copies of their operands, some none.
@@ -25,8 +25,7 @@ enum Loss {
 fn allocations<T: Float + Scalar>(
     cell: Cell,
     loss: Loss,
-    clip: Clip,
-    optimizer: OptimizerConfig,
+    config: &TrainerConfig,
 ) -> u64 {
     let network = Network::new(cell, INPUT, HIDDEN, OUTPUT);
     let rng = Rng::new(1);
@@ -37,7 +36,7 @@ fn allocations<T: Float + Scalar>(
     let y: Vec<T> = (0..BATCH * OUTPUT).map(|_| T::of(draw.normal())).collect();
     let labels = [0, 1, 2, 3, 4, 0, 1];
 
-    let mut trainer = Trainer::new(parameters, optimizer, clip);
+    let mut trainer = Trainer::with(parameters, config).unwrap();
     let mut until = |updates| {
         let mut seen = 0;
         trainer
@@ -80,18 +79,35 @@ fn check<T: Float + Scalar>() {
         momentum: 0.9,
         ..SgdConfig::default()
     });
+    let plain = |clip, optimizer| TrainerConfig {
+        clip,
+        ..TrainerConfig::new(optimizer)
+    };
+    let everything = serde_json::from_str(
+        r#"{
+            "optimizer": {"nadam": {}},
+            "clip": {"p_norm": {"p": 3.0, "limit": 0.001}},
+            "groups": [{"parameters": ["*weight*"], "clip": {"adaptive": {"factor": 0.001}}}],
+            "schedule": {"chain": [{"warm_up": {"steps": 5}}, {"cosine": {"steps": 9}}]},
+            "plateau": {},
+            "stopping": {"patience": 1},
+            "accumulate": 2
+        }"#,
+    );
+    let configs = [
+        plain(Clip::Norm(1e-3), adam),
+        plain(Clip::Value(1e-3), sgd),
+        plain(Clip::None, sgd),
+        everything.unwrap(),
+    ];
     for cell in Cell::ALL {
         for loss in [Loss::Mse, Loss::CrossEntropy] {
-            for (clip, optimizer) in [
-                (Clip::Norm(1e-3), adam),
-                (Clip::Value(1e-3), sgd),
-                (Clip::None, sgd),
-            ] {
-                let count = allocations::<T>(cell, loss, clip, optimizer);
+            for config in &configs {
+                let count = allocations::<T>(cell, loss, config);
                 assert_eq!(
                     count,
                     0,
-                    "{}: {cell}, {loss:?}, {clip:?}, {optimizer:?}",
+                    "{}: {cell}, {loss:?}, {config:?}",
                     T::NAME
                 );
             }

@@ -89,6 +89,13 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
     fn room(&self) -> usize {
         self.plan.room()
     }
+    fn step(&self, row: usize) -> Option<usize> {
+        let SequenceShape { steps, batch, .. } = self.key.shape;
+        let [h_rows, c_rows, ..] = self.key.rows();
+        // Behind the states of all steps stand those of the last.
+        let of_all = row < h_rows + c_rows;
+        Some(if of_all { row % h_rows / batch + 1 } else { steps })
+    }
     fn forward(
         &self,
         x: Inputs<'_, T>,

@@ -4,7 +4,7 @@ use super::claims::config;
 use super::report::shown;
 use super::{Activation, Config, SPECTRUM_GAINS, Setting, gaussian, starts};
 use crate::experiment::FigureSpec;
-use crate::protocol::median;
+use longlag_probe::statistics::median;
 use longlag_report::figure::{
     Axis, Curve, DotChart, DotRow, Figure, Ink, LineChart, Marker,
 };

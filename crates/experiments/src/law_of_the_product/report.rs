@@ -6,7 +6,6 @@ use super::{
     gaussian,
 };
 use crate::experiment::Experiment;
-use crate::protocol::median;
 use crate::summary::{add_band, add_facts};
 use longlag_cells::init::spectral_radius;
 use longlag_numerics::Real;
@@ -14,6 +13,7 @@ use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
 use longlag_probe::growth::{DECADES_PER_100_STEPS, GrowthProbe};
 use longlag_probe::products::singular_values;
+use longlag_probe::statistics::median;
 use longlag_report::{Number, Report};
 use ndarray::{Array2, array};
 use std::f64::consts::LOG10_E;

@@ -75,8 +75,8 @@ pub(super) fn predicted(report: &Report) -> Result<Figure, LookupError> {
     let config = config(report);
     let all = config.test_letters as f64;
     let mut chart = DotChart::new(
-        "Letters until the first mistake in the stream after training, one dot for each seed: with a forget gate, or \
-         with resets from outside, most networks make none; without, they all make one soon.",
+        "Letters until the first mistake in fresh streams after training, one dot for each seed, for networks with a forget \
+         gate, without one, and without one but reset from outside. At the right, how many make none.",
         Axis::log("Letters until the first mistake").infinity(format!(
             "> {}",
             longlag_report::format::format_integer(all as i128)
@@ -107,8 +107,9 @@ pub(super) fn predicted(report: &Report) -> Result<Figure, LookupError> {
 pub(super) fn cell_state(report: &Report) -> Result<Figure, LookupError> {
     let config = config(report);
     let mut chart = LineChart::new(
-        "Above, the largest |c| so far along a stream, after training: without a forget gate it grows as long as the stream \
-         goes on; with one, or with resets, it stays where it is. Below, the slope tanh'(c) of a unit in the middle.",
+        "Above, the largest |c| so far along a stream, after training: without a forget gate it grows in proportion to the \
+         letters; with one, or with resets, it stays at some tens. Below, the median of tanh'(c): without a forget gate it \
+         falls to zero within some hundred letters.",
         Axis::log("Letters of the stream"),
         Axis::log("Largest |*c*| so far"),
     )

@@ -1,7 +1,8 @@
 //! Claims, the rule that each is judged by, and the ledger of all.
 
 use super::exact::{holm, sign_test};
-use super::interval::{Interval, median, median_interval, success_difference};
+use super::interval::{Interval, median_interval, success_difference};
+use longlag_probe::statistics::median;
 use longlag_report::{LookupError, Report};
 use std::fmt;
 

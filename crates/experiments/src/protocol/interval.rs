@@ -37,20 +37,6 @@ impl From<f64> for Interval {
     }
 }
 
-/// The median; of an even number of values the mean of the middle two.
-///
-/// # Panics
-/// If there are no values, or one is NaN.
-#[track_caller]
-pub fn median(values: &[f64]) -> f64 {
-    assert!(!values.is_empty(), "median: no values");
-    let values = sorted(values.iter().copied());
-    let n = values.len();
-    let (a, b) = (values[(n - 1) / 2], values[n / 2]);
-    // Not their mean: it would overflow, and be NaN of ∞ and ∞.
-    if a == b { a } else { a / 2.0 + b / 2.0 }
-}
-
 // ANCHOR: median_interval
 /// Which order statistics bound the median of what n independent values
 /// are drawn from, and the probability that they do.

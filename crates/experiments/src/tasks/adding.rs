@@ -8,13 +8,14 @@ use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
 /// The adding problem: pairs of a number and a marker are read, and in the end the sum of the two marked
-/// numbers is wanted, scaled to between 0 and 1.
+/// numbers is wanted, in 1997 and 2013 scaled to between 0 and 1.
 ///
 /// Under the rule of 1997 a constant answer is right on 15.4 % of that paper's sequences; under the rule of
-/// 2013 on 64 % of that one's, and an answer from one of the two numbers on 80 %.
+/// 2013 on 64 % of that one's, and an answer from one of the two numbers on 80 %. In 2016 there is no rule but
+/// the mean squared error, of which a constant has 1/6.
 ///
 /// Sources: Experiment 4 of the paper of 1997; `addition.py` and `RNN.py` of the code of 2013, where a batch
-/// shares one length and the marker comes before the number.
+/// shares one length and the marker comes before the number; Section 4.2 of the paper of 2016.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Adding {
@@ -22,7 +23,7 @@ pub struct Adding {
     pub definition: Definition,
     /// Whose rule for what is right: an error below 0.04 (1997), or a squared error of at most 0.04 (2013).
     pub success: Definition,
-    /// T, the shortest length.
+    /// T, the shortest length; in 2016 the only one.
     pub steps: usize,
 }
 
@@ -47,13 +48,14 @@ impl Task for Adding {
         match self.definition {
             Definition::Hochreiter1997 => self.steps..=most,
             Definition::Pascanu2013 => self.steps..=most - 1,
+            Definition::Arjovsky2016 => self.steps..=self.steps,
         }
     }
 
     fn success(&self) -> Success {
         match self.success {
-            Definition::Hochreiter1997 => Success::ErrorBelow(0.04),
             Definition::Pascanu2013 => Success::SquaredErrorAtMost(0.04),
+            _ => Success::ErrorBelow(0.04),
         }
     }
 
@@ -61,43 +63,62 @@ impl Task for Adding {
         match self.definition {
             Definition::Hochreiter1997 => self.of_1997(rng),
             Definition::Pascanu2013 => self.of_2013(rng),
+            Definition::Arjovsky2016 => self.of_2016(rng),
         }
     }
 
     fn baselines(&self) -> Vec<Baseline> {
         // The largest error that is right.
         let limit = match self.success {
-            Definition::Hochreiter1997 => 0.04,
             Definition::Pascanu2013 => 0.2,
+            _ => 0.04,
         };
         let zero = match self.definition {
             Definition::Hochreiter1997 => self.first_pair_is_marked(),
-            Definition::Pascanu2013 => 0.0,
+            _ => 0.0,
         };
-        // Away from its mean ½, the target of one number is uniform
-        // within ±¼, that of two triangular within ±½.
-        let one: f64 = 4.0 * limit;
-        let two = 1.0 - (1.0 - 2.0 * limit) * (1.0 - 2.0 * limit);
+        // How likely the last step shows a marked number.
+        let last = match self.definition {
+            Definition::Arjovsky2016 => {
+                1.0 / (self.steps - self.steps / 2) as f64
+            }
+            _ => 0.0,
+        };
+        // Away from its mean, the target of one number is uniform within
+        // ± this, that of two triangular within twice as much.
+        let width = match self.definition {
+            Definition::Arjovsky2016 => 0.5,
+            _ => 0.25,
+        };
+        let one: f64 = limit / width;
+        let miss = 1.0 - one / 2.0;
+        let two = 1.0 - miss * miss;
+        let variance = width * width / 3.0;
         let constant = Baseline {
             name: "constant",
             success: (1.0 - zero) * two + zero * one,
-            loss: (1.0 - zero) / 24.0 + zero / 48.0,
+            loss: (2.0 - zero) * variance,
         };
-        vec![
-            constant,
-            // What the last step shows is not marked.
-            Baseline { name: "memoryless", ..constant },
-            // Knows the later of the two, as a short memory does.
-            Baseline {
-                name: "one marker",
-                success: (1.0 - zero) * one + zero,
-                loss: (1.0 - zero) / 48.0,
-            },
-        ]
+        // Knows the later of the two, as a short memory does.
+        let one = Baseline {
+            name: "one marker",
+            success: (1.0 - zero) * one + zero,
+            loss: (1.0 - zero) * variance,
+        };
+        let mixed = |a: f64, b: f64| (1.0 - last) * a + last * b;
+        let memoryless = Baseline {
+            name: "memoryless",
+            success: mixed(constant.success, one.success),
+            loss: mixed(constant.loss, one.loss),
+        };
+        vec![constant, memoryless, one]
     }
 
     fn check(&self) -> Result<(), ConfigError> {
-        // So that all marks are in the first half.
+        let ruled = self.success != Definition::Arjovsky2016;
+        let rule = "it must be 1997 or 2013: in 2016 no answer is right";
+        ConfigError::unless(ruled, "success", self.success, rule)?;
+        // So that the marks of 1997 are all in the first half.
         check_steps("steps", self.steps, 20)
     }
 }
@@ -154,4 +175,21 @@ impl Adding {
         Sequence::of_number(x, sum / 2.0)
     }
     // ANCHOR_END: of_2013
+
+    /// T pairs with numbers from 0 to 1. One of each half is marked, and
+    /// their sum is wanted as it is.
+    fn of_2016(&self, rng: &mut Rng) -> Sequence {
+        let half = self.steps / 2;
+        let marked = [below(half, rng), half + below(self.steps - half, rng)];
+        let x =
+            Array2::from_shape_fn(
+                (self.steps, 2),
+                |(t, column)| match column {
+                    0 => rng.uniform(),
+                    _ => f64::from(u8::from(marked.contains(&t))),
+                },
+            );
+        let sum = x[[marked[0], 0]] + x[[marked[1], 0]];
+        Sequence::of_number(x, sum)
+    }
 }

@@ -39,7 +39,7 @@ impl Task for TemporalOrder {
     fn inputs(&self) -> usize {
         match self.definition {
             Definition::Hochreiter1997 => 8,
-            Definition::Pascanu2013 => 6,
+            _ => 6,
         }
     }
 
@@ -52,14 +52,14 @@ impl Task for TemporalOrder {
             Definition::Hochreiter1997 => {
                 self.steps..=self.steps + self.steps / 10
             }
-            Definition::Pascanu2013 => self.steps..=self.steps,
+            _ => self.steps..=self.steps,
         }
     }
 
     fn success(&self) -> Success {
         match self.definition {
             Definition::Hochreiter1997 => Success::ProbabilityErrorBelow(0.3),
-            Definition::Pascanu2013 => Success::LargestOutput,
+            _ => Success::LargestOutput,
         }
     }
 
@@ -86,10 +86,16 @@ impl Task for TemporalOrder {
     // ANCHOR_END: temporal_order
 
     fn baselines(&self) -> Vec<Baseline> {
-        let names = ["constant", "last symbol", "last two symbols"];
-        let known = names.into_iter().take(self.symbols).enumerate();
+        // Of how many symbols each knows; what the last step shows is none of them.
+        let known = [
+            ("constant", 0),
+            ("memoryless", 0),
+            ("last symbol", 1),
+            ("last two symbols", 2),
+        ];
+        let known = known.into_iter().filter(|(_, n)| *n < self.symbols);
         // How many of the classes remain.
-        let left = known.map(|(n, name)| (name, 1 << (self.symbols - n)));
+        let left = known.map(|(name, n)| (name, 1 << (self.symbols - n)));
         left.map(|(name, left)| Baseline {
             name,
             success: 1.0 / f64::from(left),
@@ -99,6 +105,9 @@ impl Task for TemporalOrder {
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        let known = self.definition != Definition::Arjovsky2016;
+        let rule = "it must be 1997 or 2013";
+        ConfigError::unless(known, "definition", self.definition, rule)?;
         let rule = "it must be 2 or 3";
         let good = [2, 3].contains(&self.symbols);
         ConfigError::unless(good, "symbols", self.symbols, rule)?;
@@ -118,14 +127,14 @@ impl TemporalOrder {
         let starts: &[usize] = match (self.definition, self.symbols) {
             (_, 2) => &[10, 50],
             (Definition::Hochreiter1997, _) => &[10, 33, 66],
-            (Definition::Pascanu2013, _) => &[10, 30, 60],
+            (_, _) => &[10, 30, 60],
         };
         let at = |percent: usize| percent * self.steps / 100;
         let window = |&start: &usize| match self.definition {
             Definition::Hochreiter1997 => {
                 at(start) - 1..=at(start) + at(10) - 1
             }
-            Definition::Pascanu2013 => at(start)..=at(start) + at(10) - 1,
+            _ => at(start)..=at(start) + at(10) - 1,
         };
         starts.iter().map(window).collect()
     }

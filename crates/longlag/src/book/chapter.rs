@@ -265,6 +265,12 @@ impl Page<'_> {
                         out.truncate(out.trim_end().len());
                     }
                     out.push_str(&text);
+                    // At the start of a line, `1.` would begin a list.
+                    let next = &chapter.text[piece.range.end..];
+                    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+                    if digits && !text.is_empty() && next.starts_with(['.', ')']) {
+                        out.push('\\');
+                    }
                 }
                 Err(message) => faults.push((piece.range.start, message)),
             }

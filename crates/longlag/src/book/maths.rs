@@ -20,6 +20,12 @@ impl Maths {
 
     /// HTML on one line that Markdown takes for inline HTML and leaves as it is.
     pub(super) fn render(&self, tex: &str, display: bool) -> Result<String, String> {
+        if let Some(at) = bare_root(tex) {
+            return Err(format!(
+                "the formula `{tex}`: write `\\sqrt{{…}}`, not `{at}`; katex-rs draws a root without braces over what \
+                 stands in it"
+            ));
+        }
         let settings = if display { &self.display } else { &self.inline };
         match render_to_string(&self.context, tex, settings) {
             Ok(html) => Ok(stable(&without_source(&html))),
@@ -30,6 +36,20 @@ impl Maths {
             }
         }
     }
+}
+
+/// A root whose argument has no braces.
+fn bare_root(tex: &str) -> Option<&str> {
+    let roots = tex.match_indices("\\sqrt").map(|(at, root)| {
+        let rest = tex[at + root.len()..].trim_start();
+        let degree = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
+        (at, degree.map_or(rest, |(_, rest)| rest.trim_start()))
+    });
+    let mut bare = roots.filter(|(_, rest)| !rest.starts_with('{'));
+    bare.next().map(|(at, rest)| {
+        let argument = rest.chars().next().map_or(0, char::len_utf8);
+        &tex[at..tex.len() - rest.len() + argument]
+    })
 }
 
 /// Without the TeX source that KaTeX adds to the MathML: search would show it among the words.
@@ -121,6 +141,18 @@ mod tests {
             rest = &after[after.find('>').expect("a tag's end") + 1..];
         }
         assert!(!text.contains(['*', '_', '`', '[', '|']), "{text}");
+    }
+
+    #[test]
+    fn a_root_makes_room_for_its_sign() {
+        for tex in [r"\sqrt{H}", r"\sqrt[3]{H}", r"\sqrt { 2 \pi }"] {
+            let html = Maths::new().render(tex, false).expect("a formula");
+            assert!(html.contains("padding-left"), "{html}");
+        }
+        for (tex, root) in [(r"g/\sqrt H", r"`\sqrt H`"), (r"\sqrt[3]2", r"`\sqrt[3]2`")] {
+            let error = Maths::new().render(tex, false).expect_err("a bare root");
+            assert!(error.contains(root), "{error}");
+        }
     }
 
     #[test]

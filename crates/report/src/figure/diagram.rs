@@ -15,13 +15,13 @@ use super::{Figure, Ink};
 /// ```
 /// use longlag_report::figure::{Css, Diagram, Ink};
 ///
-/// let figure = Diagram::new("A plain network: the state goes through weights and tanh at every step.", 10, Ink::Orange)
-///     .port("*h*_{*t*−1}", (4, 3))
-///     .sum("*h*", "tanh", (20, 3))
-///     .port("*h*_{*t*}", (40, 3))
-///     .port("*x*_{*t*}", (20, 9))
-///     .wire(&[(20, 9), (20, 3)])
-///     .path(&[(4, 3), (20, 3), (40, 3)])
+/// let figure = Diagram::new("A plain network: the state goes through weights and tanh at every step.", 11, Ink::Orange)
+///     .port("*h*_{*t*−1}", (4, 4))
+///     .sum("*h*", "tanh", (20, 4))
+///     .port("*h*_{*t*}", (40, 4))
+///     .port("*x*_{*t*}", (20, 10))
+///     .wire(&[(20, 10), (20, 4)])
+///     .path(&[(4, 4), (20, 4), (40, 4)])
 ///     .figure();
 /// assert_eq!(figure.lint(), Vec::<String>::new());
 /// assert!(figure.svg(Css::Page).contains("tanh"));

@@ -96,10 +96,28 @@ const ADVANCES: [u16; 95] = [
     278, 556, 500, 722, 500, 500, 500, 334, 260, 334, 584,
 ];
 
+/// The same of the bold one (Helvetica-Bold.afm).
+const BOLD_ADVANCES: [u16; 95] = [
+    278, 333, 474, 556, 556, 889, 722, 238, 333, 333, 389, 584, 278, 333, 278, 278, 556, 556, 556, 556, 556,
+    556, 556, 556, 556, 556, 333, 333, 584, 584, 584, 611, 975, 722, 722, 722, 722, 667, 611, 778, 722, 278,
+    556, 722, 611, 833, 722, 778, 667, 778, 722, 667, 611, 722, 667, 944, 667, 667, 611, 333, 278, 333, 584,
+    556, 333, 556, 611, 556, 611, 556, 333, 611, 611, 278, 278, 556, 278, 889, 611, 611, 611, 611, 389, 556,
+    333, 611, 556, 778, 556, 556, 500, 389, 280, 389, 584,
+];
+
 /// Width of a text of that size, in the unit of `size`. An estimate for fonts like Helvetica.
 pub(super) fn width(markup: &str, size: i32) -> i32 {
+    width_by(&ADVANCES, markup, size)
+}
+
+/// Width of a bold text, which is a little wider.
+pub(super) fn bold_width(markup: &str, size: i32) -> i32 {
+    width_by(&BOLD_ADVANCES, markup, size)
+}
+
+fn width_by(advances: &[u16; 95], markup: &str, size: i32) -> i32 {
     let advance = |character: char| match character {
-        ' '..='~' => i32::from(ADVANCES[character as usize - 32]),
+        ' '..='~' => i32::from(advances[character as usize - 32]),
         '\u{2009}' | '\u{202f}' => 200,
         '\u{a0}' => 278,
         _ => 600,
@@ -109,11 +127,6 @@ pub(super) fn width(markup: &str, size: i32) -> i32 {
         if run.level == 0 { full } else { full * SMALL_PERCENT / 100 }
     };
     runs(markup).iter().map(run_width).sum::<i32>() * size / 1000
-}
-
-/// Width of a bold text, which is a little wider.
-pub(super) fn bold_width(markup: &str, size: i32) -> i32 {
-    width(markup, size * 106 / 100)
 }
 
 /// Breaks a text at spaces into lines no wider than `limit`.
@@ -146,6 +159,7 @@ mod tests {
     fn widths_and_lines() {
         // Helvetica: L 556, S 667, T 611, M 833.
         assert_eq!(width("LSTM", 1000), 2667);
+        assert_eq!(bold_width("chaos", 1000), 556 + 611 + 556 + 611 + 556);
         assert_eq!(width("10^{5}", 1000), 2 * 556 + 556 * 72 / 100);
         assert_eq!(wrap("one two three", 10, width("one two", 10)), ["one two", "three"]);
         assert_eq!(wrap("unbreakable", 10, 1), ["unbreakable"]);
