@@ -17,15 +17,15 @@ pub fn settings() -> Config {
         hidden: 8,
         forget_gate,
         reset: false,
-        learning_rate: 0.02,
+        learning_rate: 0.05,
     };
     Config {
         learners: vec![
             learner("with a forget gate", true),
             learner("without", false),
         ],
-        updates: 600,
-        test_letters: 3000,
+        updates: 500,
+        test_letters: 1000,
         held: vec![0.5, 0.9, 0.99, 0.999],
         steps: vec![10, 100],
         ..Config::default()
@@ -90,4 +90,48 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
+}
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+    use longlag_numerics::Real;
+    use std::f64::consts::LOG10_E;
+
+    #[test]
+    fn exercises() {
+        let last = |of: &[f64]| *of.last().expect("a mark");
+
+        // ANCHOR: solutions
+        // 1. Nothing is forgotten, unless somebody resets it.
+        let mut config = Config { updates: 200, ..settings() };
+        config.learners.remove(0);
+        let kept = &learn(&config)[0];
+        assert!(last(&kept.largest) > 100.0 && last(&kept.slope) < 1e-6);
+        config.learners[0].reset = true;
+        let reset = &learn(&config)[0];
+        assert!(last(&reset.largest) < 60.0 && last(&reset.slope) > 0.05);
+
+        // 2. On its own, every unit multiplies by f in each step.
+        let alone = Config { gain: 0.0, ..settings() };
+        for (f, held) in alone.held.iter().zip(hold(&alone)) {
+            let decades = 100.0 * Real::ln(*f) * LOG10_E;
+            assert!((held.gradient[1] - decades).abs() < 1e-9);
+        }
+
+        // 3. Twice as many steps, half as far from 1.
+        let held = vec![0.98, 0.99, 0.995];
+        let best = |steps: usize| {
+            let steps = vec![steps];
+            let config = Config { held: held.clone(), steps, ..settings() };
+            let all = hold(&Config { gain: 0.0, ..config });
+            let largest = all
+                .iter()
+                .zip(&held)
+                .max_by(|a, b| a.0.signal[0].total_cmp(&b.0.signal[0]));
+            *largest.expect("a gate").1
+        };
+        assert_eq!([best(70), best(140), best(280)], [0.98, 0.99, 0.995]);
+        // ANCHOR_END: solutions
+    }
 }
