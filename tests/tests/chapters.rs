@@ -751,3 +751,72 @@ fn longlag_as_a_library() {
     let version = manifest["workspace"]["dependencies"]["ndarray"]["version"].as_str().expect("a version");
     assert!(read("book/en/longlag-as-a-library.md").contains(&format!("\nndarray = \"{version}\"\n")));
 }
+
+#[test]
+fn learning_to_forget() {
+    let report = report("learning-to-forget");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let held = |network: &str, f: &str, steps: u32, what: &str| {
+        number(&report, &format!("tables.held.{network}.{f}.{steps}.{what}"))
+    };
+    let letters = number(&report, "config.test_letters");
+    // "With a forget gate it works, with resets it works again. Without one the network learns the stream, too."
+    for learner in ["lstm", "no_forget_gate", "no_forget_gate_reset"] {
+        assert!(fact(&format!("{learner}_solved")) >= 15.0, "{learner}");
+    }
+    // "Nearly one for every letter." "With a forget gate and with resets far less; both are far above one."
+    for wide in ["", "_16_units"] {
+        assert!(fact(&format!("no_forget_gate{wide}_largest_low")) > 0.8 * letters);
+        assert!((5.0..300.0).contains(&fact(&format!("lstm{wide}_largest"))));
+    }
+    assert!((5.0..300.0).contains(&fact("no_forget_gate_reset_largest")));
+    // "The unit in the middle: its cell is cut off." Growth is linear: ten times the letters, ten times |c|.
+    let series = |name: &str| report.find_series(name).expect("a series").y();
+    assert!(series("no_forget_gate_slope")[2] < 1e-6);
+    let largest = series("no_forget_gate_largest");
+    for pair in largest[2..].windows(3).step_by(2) {
+        assert!((pair[2] / pair[0] / 10.0 - 1.0).abs() < 0.1, "{largest:?}");
+    }
+    // "Whose gate closes most: high elsewhere, low at the first or the last letter, in each network."
+    assert!(fact("lstm_f_most_elsewhere") > 0.5);
+    assert!(fact("lstm_f_most_first_high").min(fact("lstm_f_most_last_high")) < 0.2);
+    assert!(fact("lstm_f_elsewhere") < 0.8);
+
+    // "The nearer f is to one, the more is left", through all paths, at every T; and of the message.
+    let gates = ["0.1", "0.5", "0.9", "0.97", "0.99", "0.997", "0.999", "0.9997", "0.9999"];
+    for network in ["coupled_h8", "coupled_h16", "alone_h16"] {
+        for steps in [10, 30, 100, 300, 1000] {
+            for pair in gates.windows(2) {
+                let [less, more] = [0, 1].map(|k| held(network, pair[k], steps, "decades"));
+                assert!(less < more, "{network}, {steps}: {pair:?}");
+            }
+        }
+        // "It is largest where 1 − f is about 1/T", within a factor of six, on a grid of factors of three.
+        for steps in [10, 30, 100, 300, 1000] {
+            let best = fact(&format!("best_{network}_t{steps}"));
+            let product = (1.0 - best) * f64::from(steps);
+            assert!((0.3..6.0).contains(&product), "{network}, {steps}: {best}");
+        }
+    }
+    // "The units on their own agree with the law to a few per cent."
+    for f in gates {
+        let ratio = held("alone_h16", f, 1000, "signal") / held("alone_h16", f, 1000, "law");
+        assert!((ratio - 1.0).abs() < 0.06, "{f}: {ratio}");
+    }
+    // "Near one, nothing is lost; with recurrent weights the signal is larger, up to some twenty times."
+    assert!(held("coupled_h16", "0.999", 1000, "decades") > -0.5);
+    let more = |f: &str| held("coupled_h16", f, 1000, "signal") / held("coupled_h16", f, 1000, "law");
+    assert!(gates.iter().all(|f| more(f) < 30.0) && gates.iter().any(|f| more(f) > 5.0));
+    // A gate too far open for its length gets little.
+    let signal = |f: &str| held("coupled_h16", f, 10, "signal");
+    assert!(signal("0.5") > 2.0 * signal("0.999"));
+    let experiment = longlag_experiments::find("learning-to-forget").expect("an experiment");
+    let verdicts: Vec<String> = experiment
+        .claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected =
+        ["A8: fails", "A8, near 0: holds", "A8, its own signal: fails", "B2: unsettled", "B5: fails"];
+    assert_eq!(verdicts, expected);
+}

@@ -36,6 +36,7 @@ examples! {
     memory_is_not_gradient in "../../examples/memory_is_not_gradient.rs",
     carousel in "../../examples/carousel.rs",
     still_vanishing in "../../examples/still_vanishing.rs",
+    learning_to_forget in "../../examples/learning_to_forget.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
     longlag_as_a_library in "../../examples/longlag_as_a_library.rs",

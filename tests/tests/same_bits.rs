@@ -42,6 +42,16 @@ fn shortened(experiment: &Entry) -> &'static str {
                  "task": { "definition": "2013", "success": "2013", "steps": 20 },
                  "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 1 }"#
         }
+        "learning-to-forget" => {
+            r#"{ "seeds": 1, "updates": 3, "measure_every": 2, "batch": 2, "window": 5, "test_streams": 2,
+                 "test_letters": 20, "held": [0.5, 0.99], "held_seeds": 1, "widths": [3], "trajectories": 2,
+                 "steps": [2, 10],
+                 "learners": [
+                     { "name": "a", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
+                     { "name": "b", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
+                     { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
+                 ] }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

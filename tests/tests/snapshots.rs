@@ -46,6 +46,7 @@ experiments! {
     memory_is_not_gradient: "memory-is-not-gradient",
     carousel: "carousel",
     still_vanishing: "still-vanishing",
+    learning_to_forget: "learning-to-forget",
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod experiment;
 pub mod first_race;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
+pub mod learning_to_forget;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
@@ -34,7 +35,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 7] = [
+    static ALL: [Entry; 8] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -42,6 +43,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<memory_is_not_gradient::MemoryIsNotGradient>(),
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
+        Entry::recorded::<learning_to_forget::LearningToForget>(),
     ];
     &ALL
 }

@@ -8,6 +8,8 @@
 //! - [`TemporalOrder`]: in which order two or three symbols came, in those of 1997 and 2013.
 //! - [`Latch`]: to which of two classes the first steps belonged.
 //! - [`Copying`]: the first ten symbols again.
+//! - [`ReberStream`]: strings of the embedded Reber grammar without end, of which each next letter is to be
+//!   predicted. It is no [`Task`], for it has no sequences.
 //! - [`Baseline`]: what is reached without the memory that the task is about. A solution must beat it, and also
 //!   what is reached without training the memory: by [`frozen`] recurrent weights, or by [`guess`]ing them.
 //!
@@ -18,12 +20,14 @@ mod adding;
 mod baselines;
 mod copying;
 mod latch;
+mod reber;
 mod temporal_order;
 
 pub use adding::Adding;
 pub use baselines::{Baseline, Guesses, frozen, guess};
 pub use copying::Copying;
 pub use latch::Latch;
+pub use reber::{LETTERS, Letter, Reber, ReberStream, predicts, string};
 pub use temporal_order::TemporalOrder;
 
 use crate::ConfigError;

@@ -610,3 +610,107 @@ fn configs_that_make_no_sequences() {
     let noise = "`noise_variance` is -1.0, but it must be from 0 to 1000000";
     check(r#"{ "latch": { "noise_variance": -1 } }"#, noise);
 }
+
+// ------------------------------------------- the embedded Reber grammar
+
+fn spelt(string: &[Letter]) -> String {
+    string.iter().map(|l| LETTERS[l.letter]).collect()
+}
+
+/// The embedded Reber grammar as it is drawn in the paper: whether a text is the beginning of one of its strings,
+/// and if so, whether it is all of it.
+fn reads(text: &str) -> Option<bool> {
+    let arcs = ["T1P2", "S1X3", "T2V4", "X2S5", "P3V5"];
+    let outer = text.get(1..2).filter(|outer| "TP".contains(outer));
+    let mut place = 0;
+    let mut ended = 0;
+    for (at, letter) in text.char_indices() {
+        match (at, arcs.get(place), ended) {
+            (0 | 2, ..) if letter == 'B' => {}
+            (1, ..) if outer.is_some() => {}
+            (3.., Some(arcs), _) => {
+                let at = arcs.find(letter)?;
+                place = arcs[at + 1..at + 2].parse().ok()?;
+            }
+            (3.., None, 0 | 2) if letter == 'E' => ended += 1,
+            (3.., None, 1) if text[at..].starts_with(outer?) => ended += 1,
+            _ => return None,
+        }
+    }
+    Some(ended == 3)
+}
+
+proptest! {
+    /// A string is one of the grammar, and what may follow a letter is what a string of the grammar goes on with.
+    #[test]
+    fn reber_strings_are_of_the_grammar(seed: u64) {
+        let string = string(&mut Rng::new(seed));
+        let text = spelt(&string);
+        prop_assert_eq!(reads(&text), Some(true), "{}", text);
+        prop_assert!(string.iter().skip(1).all(|l| !l.first));
+        prop_assert!(string[0].first);
+        for (at, letter) in string.iter().enumerate() {
+            for (k, &legal) in letter.legal.iter().enumerate() {
+                let more = format!("{}{}", &text[..=at], LETTERS[k]);
+                let can = match at + 1 == text.len() {
+                    true => LETTERS[k] == 'B',
+                    false => reads(&more).is_some(),
+                };
+                prop_assert_eq!(can, legal, "{}", more);
+            }
+        }
+    }
+
+    /// A stream is its strings in a row, and goes on from anywhere.
+    #[test]
+    fn reber_streams_go_on_where_they_were(seed: u64, steps in 0..200_usize) {
+        let mut stream = ReberStream::new(Rng::new(seed));
+        let mut letters = Vec::new();
+        for _ in 0..steps {
+            letters.push(stream.now());
+            stream.advance();
+        }
+        let mut other = ReberStream::new(Rng::new(seed));
+        other.go_to(stream.position());
+        for _ in 0..30 {
+            prop_assert_eq!(stream.now(), other.now());
+            stream.advance();
+            other.advance();
+        }
+        let firsts: Vec<_> = (0..steps).filter(|&t| letters[t].first).collect();
+        for pair in firsts.windows(2) {
+            let text = spelt(&letters[pair[0]..pair[1]]);
+            prop_assert_eq!(reads(&text), Some(true), "{}", text);
+        }
+    }
+}
+
+#[test]
+fn reber_strings_are_spread_as_defined() {
+    let mut rng = Rng::new(1).stream("many");
+    let strings: Vec<_> = (0..MANY).map(|_| string(&mut rng)).collect();
+    let share = |text: &str, p: f64| {
+        let count = strings.iter().filter(|s| spelt(s) == text).count();
+        check_share(count, MANY, p);
+    };
+    // Each fork is one half: 1 + 3 of them, and 1 + 3.
+    share("BTBTXSETE", 1.0 / 16.0);
+    share("BPBPVVEPE", 1.0 / 16.0);
+    share("BPBTSSXXVVEPE", 1.0 / 256.0);
+    let lengths: Vec<f64> = strings.iter().map(|s| s.len() as f64).collect();
+    // Six letters around a walk that takes six more in the mean, by five linear equations.
+    check_mean(&lengths, 12.0);
+    assert_eq!(reads("BTBTXSEPE"), None);
+    assert_eq!(reads("BTBTXSET"), Some(false));
+}
+
+#[test]
+fn predictions_are_right_if_what_may_follow_stands_out() {
+    let legal = [false, true, true, false, false, false, false];
+    let next = Letter { letter: 0, first: true, legal };
+    let right = |outputs: [f64; 7]| predicts(outputs.into_iter(), next);
+    assert!(right([0.0, 1.0, 0.1, 0.0, 0.0, -1.0, 0.0]));
+    assert!(!right([0.0, 1.0, 0.0, 0.0, 0.0, -1.0, 0.0]));
+    assert!(!right([0.0, 1.0, 0.1, f64::NAN, 0.0, -1.0, 0.0]));
+    assert!(!right([0.0, f64::NAN, 0.1, 0.0, 0.0, -1.0, 0.0]));
+}
