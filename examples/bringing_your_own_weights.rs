@@ -128,9 +128,23 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
     all.map_err(io::Error::other)
 }
 
-/// A message with a line for each of its parts.
+/// A message in lines that fit the page.
 fn folded(message: &impl ToString) -> String {
-    message.to_string().replace("; ", ";\n")
+    let mut text = String::new();
+    let mut width = 0;
+    for word in message.to_string().split_whitespace() {
+        let fits = width + word.len() < 78;
+        text += if text.is_empty() {
+            ""
+        } else if fits {
+            " "
+        } else {
+            "\n"
+        };
+        width = if fits { width } else { 0 } + word.len() + 1;
+        text += word;
+    }
+    text
 }
 
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]

@@ -712,3 +712,42 @@ fn no_figure_has_a_fault_in_its_layout() {
         assert_eq!(figure.lint(), Vec::<String>::new(), "{}", spec.name);
     }
 }
+
+#[test]
+fn the_toolbox() {
+    let snapshot = read("tests/snapshots/example-the_toolbox.snap");
+    let numbers = |name: &str| -> Vec<f64> {
+        let row = snapshot.lines().find_map(|line| line.strip_prefix(name)).expect("a row of that name");
+        row.split_whitespace().map(|x| x.parse().expect("a number")).collect()
+    };
+    // "A norm keeps the direction, and the other rows shrink. By value leaves them alone. Adaptive turns it most, and the
+    // row that exploded is no longer the longest."
+    let before = numbers("none ");
+    for norm in ["norm 1 ", "1-norm 1 ", "∞-norm 1 "] {
+        let after = numbers(norm);
+        assert!(after[4] == 1.0 && after[0] < 0.05 * before[0], "{after:?}");
+    }
+    let (value, adaptive) = (numbers("value 1 "), numbers("adaptive 0.1 "));
+    assert_eq!([value[0], value[2], value[3]], [before[0], before[2], before[3]]);
+    assert!(adaptive[4] < value[4] && value[4] < 1.0 && adaptive[1] < adaptive[0].max(adaptive[2]));
+    // "SGD keeps that factor, and RAdam begins as SGD does. Those that divide by a root move both alike; Adadelta nearly so."
+    let ratio = |name: &str, at: usize| numbers(name)[at] / numbers(name)[at + 1];
+    for at in [0, 2] {
+        for name in ["SGD ", "momentum "] {
+            assert!((ratio(name, at) / 1000.0 - 1.0).abs() < 1e-9, "{name}");
+        }
+        for name in ["RMSprop ", "Adagrad ", "Adam ", "AdamW ", "NAdam "] {
+            assert!((ratio(name, at) - 1.0).abs() < 0.01, "{name}");
+        }
+        assert!(ratio("Adadelta ", at) < 5.0);
+    }
+    assert_eq!(numbers("RAdam ")[..2], numbers("SGD ")[..2]);
+}
+
+#[test]
+fn longlag_as_a_library() {
+    // "The version of `ndarray` is the one that longlag has."
+    let manifest: toml::Table = read("Cargo.toml").parse().expect("TOML");
+    let version = manifest["workspace"]["dependencies"]["ndarray"]["version"].as_str().expect("a version");
+    assert!(read("book/en/longlag-as-a-library.md").contains(&format!("\nndarray = \"{version}\"\n")));
+}

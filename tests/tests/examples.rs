@@ -38,4 +38,6 @@ examples! {
     still_vanishing in "../../examples/still_vanishing.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
+    longlag_as_a_library in "../../examples/longlag_as_a_library.rs",
+    the_toolbox in "../../examples/the_toolbox.rs",
 }

@@ -1,8 +1,10 @@
 //! What each operation does, there and back. A rule stands beside its forward.
 
 use crate::custom::{CustomOp, InputGradients, Inputs};
+use crate::dual::Dual;
 use crate::matrix::{Matrix, pieces};
 use longlag_numerics::{Pointwise, Real, Scalar};
+use std::any::Any;
 use std::ops::Range;
 use std::rc::Rc;
 
@@ -109,6 +111,25 @@ pub(crate) struct Backward<'a, T> {
     pub(crate) rooms: &'a mut [T],
 }
 
+/// What every operation on numbers of one type does, compiled here once: a generic function would be compiled anew in
+/// each crate that records on a tape.
+struct Rules<T> {
+    forward: fn(&Op<T>, &[Matrix], &[T], Matrix, &mut [T], &mut [T]),
+    backward: fn(&Op<T>, &[Matrix], Backward<'_, T>),
+}
+
+static F32: Rules<f32> = Rules { forward: Op::forward_rule, backward: Op::backward_rule };
+static F64: Rules<f64> = Rules { forward: Op::forward_rule, backward: Op::backward_rule };
+static DUAL: Rules<Dual> = Rules { forward: Op::forward_rule, backward: Op::backward_rule };
+
+impl<T: 'static> Rules<T> {
+    fn of() -> &'static Rules<T> {
+        let all: [&'static dyn Any; 3] = [&F32, &F64, &DUAL];
+        let found = all.into_iter().find_map(|rules| rules.downcast_ref());
+        found.expect("a tape is of f32, f64 or dual numbers")
+    }
+}
+
 impl<T: Scalar> Op<T> {
     pub(crate) fn name(&self) -> &str {
         match self {
@@ -156,6 +177,15 @@ impl<T: Scalar> Op<T> {
     /// Writes the output `y`, which is `out` at the beginning of its slice; the inputs lie in `before`.
     /// `rooms` are those of all operations.
     pub(crate) fn forward(&self, list: &[Matrix], before: &[T], out: Matrix, y: &mut [T], rooms: &mut [T]) {
+        (Rules::of().forward)(self, list, before, out, y, rooms);
+    }
+
+    /// Adds to the inputs' gradients what the output's gradient makes of them.
+    pub(crate) fn backward(&self, list: &[Matrix], at: Backward<'_, T>) {
+        (Rules::of().backward)(self, list, at);
+    }
+
+    fn forward_rule(&self, list: &[Matrix], before: &[T], out: Matrix, y: &mut [T], rooms: &mut [T]) {
         let y_at = out.alone();
         match self {
             &Op::MatMul(a, b) => T::product(a.view(before), b.view(before), y_at.view_mut(y), false),
@@ -231,8 +261,7 @@ impl<T: Scalar> Op<T> {
         }
     }
 
-    /// Adds to the inputs' gradients what the output's gradient makes of them.
-    pub(crate) fn backward(&self, list: &[Matrix], mut at: Backward<'_, T>) {
+    fn backward_rule(&self, list: &[Matrix], mut at: Backward<'_, T>) {
         use Operand::Value;
         let (out, g) = (at.out, Operand::Gradient);
         match self {

@@ -1,6 +1,7 @@
 use crate::cell::Cell;
 use longlag_autodiff::Var;
 use longlag_numerics::Scalar;
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -144,7 +145,7 @@ pub struct PerUnit {
 }
 
 /// The state that a cell hands from step to step.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct State<V> {
     /// The hidden state, whose first columns are the output.
     pub h: V,

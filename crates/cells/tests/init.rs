@@ -8,9 +8,6 @@ use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real};
 use ndarray::{Array2, ArrayView2, array};
-use serde_json::Value;
-use std::fs;
-use std::path::PathBuf;
 
 fn filled(
     init: Init,
@@ -201,9 +198,6 @@ fn the_spectral_radius_is_exact_in_every_block() {
     }
 }
 
-/// How an entry's distribution is written: its cumulative function.
-type Below = Box<dyn Fn(f64) -> f64>;
-
 /// Φ(x), by its series around 0 (Abramowitz & Stegun 26.2.10): exact to ten digits for |x| < 5.
 fn normal_below(x: f64) -> f64 {
     let (mut term, mut sum) = (x, x);
@@ -228,125 +222,6 @@ fn check_distribution(x: &Array2<f64>, below: &dyn Fn(f64) -> f64) {
     });
     let distance = steps.fold(0.0, f64::max);
     assert!(distance <= 2.2 / n.sqrt(), "the distance is {distance}");
-}
-
-/// The initialiser that a case of the group `init` is of. In its terms H is the number of rows.
-fn of_case(name: &str, options: &Value) -> Init {
-    let number = |key: &str| options[key].as_f64().unwrap();
-    let gain = || number("gain");
-    let fan = || match options["mode"].as_str().unwrap() {
-        "fan_in" => Fan::In,
-        "fan_out" => Fan::Out,
-        other => panic!("mode {other}"),
-    };
-    let nonlinearity = || match options["nonlinearity"].as_str().unwrap() {
-        "leaky_relu" => Nonlinearity::LeakyRelu { slope: number("a") },
-        other => serde_json::from_value(other.into()).unwrap(),
-    };
-    let starts = |start| name.starts_with(start);
-    if starts("constant") {
-        Init::Constant { value: number("value") }
-    } else if starts("kaiming_normal") {
-        Init::KaimingNormal { fan: fan(), nonlinearity: nonlinearity() }
-    } else if starts("kaiming_uniform") {
-        Init::KaimingUniform { fan: fan(), nonlinearity: nonlinearity() }
-    } else if starts("linear_default") {
-        let nonlinearity = Nonlinearity::LeakyRelu { slope: 5.0_f64.sqrt() };
-        Init::KaimingUniform { fan: Fan::In, nonlinearity }
-    } else if starts("normal") {
-        Init::Normal { mean: number("mean"), deviation: number("std") }
-    } else if starts("orthogonal") {
-        Init::Orthogonal { gain: gain() }
-    } else if starts("recurrent_default") {
-        Init::Uniform
-    } else if starts("uniform") {
-        Init::UniformIn { low: number("low"), high: number("high") }
-    } else if starts("xavier_normal") {
-        Init::XavierNormal { gain: gain() }
-    } else if starts("xavier_uniform") {
-        Init::Xavier { gain: gain() }
-    } else {
-        panic!("no initialiser for the case {name}")
-    }
-}
-
-/// What PyTorch's initialisers promise: every case of the group `init` but the table of gains.
-#[test]
-fn the_reference_cases_hold() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/reference/init");
-    let mut cases = 0;
-    for entry in fs::read_dir(&folder).unwrap() {
-        let json = entry.unwrap().path().join("case.json");
-        let case: Value =
-            serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
-        if case["kind"] != "Initialiser" {
-            continue;
-        }
-        let name = case["name"].as_str().unwrap();
-        let of = &case["properties"][0];
-        let number = |key: &str| of[key].as_f64().unwrap();
-        let size = |k: usize| of["shape"][k].as_u64().unwrap() as usize;
-        let shape = (size(0), size(1));
-        let hidden = case["options"]["hidden_size"].as_u64();
-        let hidden = hidden.map_or(shape.0, |h| h as usize);
-        let x = filled(of_case(name, &case["options"]), shape, hidden, 5);
-        let below: Below = match of["distribution"].as_str().unwrap() {
-            "constant" => {
-                assert!(x.iter().all(|&x| x == number("value")), "{name}");
-                cases += 1;
-                continue;
-            }
-            "orthogonal" => {
-                let distance =
-                    distance_from_orthogonal(x.view(), number("gain"));
-                assert!(distance < 1e-14, "{name}: {distance:e}");
-                cases += 1;
-                continue;
-            }
-            "uniform" => {
-                let (low, high) = (number("low"), number("high"));
-                assert!(x.iter().all(|x| (low..=high).contains(x)), "{name}");
-                let middle = (low + high) / 2.0;
-                let deviation = (high - low) / 12.0_f64.sqrt();
-                check_moments(&x.mapv(|x| x - middle), deviation);
-                Box::new(move |x| (x - low) / (high - low))
-            }
-            "normal" => {
-                let (mean, deviation) = (number("mean"), number("std"));
-                check_moments(&x.mapv(|x| x - mean), deviation);
-                Box::new(move |x| normal_below((x - mean) / deviation))
-            }
-            other => panic!("{name}: distribution {other}"),
-        };
-        check_distribution(&x, &below);
-        cases += 1;
-    }
-    assert_eq!(cases, 16);
-}
-
-/// PyTorch's `calculate_gain`, as the case `gain_table` has it.
-#[test]
-fn gains_are_those_of_the_reference() {
-    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../tests/reference/init/gain_table/tensors.safetensors");
-    // Six numbers at the end of the file, in the order of the case.
-    let bytes = fs::read(file).unwrap();
-    let numbers = bytes[bytes.len() - 48..].chunks_exact(8);
-    let want: Vec<f64> = numbers
-        .map(|number| f64::from_le_bytes(number.try_into().unwrap()))
-        .collect();
-    let got = [
-        Nonlinearity::Linear,
-        Nonlinearity::Sigmoid,
-        Nonlinearity::Tanh,
-        Nonlinearity::Relu,
-        Nonlinearity::Selu,
-        Nonlinearity::LeakyRelu { slope: 0.2 },
-    ];
-    for (got, want) in got.map(Nonlinearity::gain).iter().zip(want) {
-        assert!((got / want - 1.0).abs() < 1e-15, "{got}, not {want}");
-    }
 }
 
 #[test]

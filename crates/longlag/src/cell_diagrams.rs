@@ -5,8 +5,11 @@
 
 use longlag_report::figure::{Diagram, Figure, Ink, ink_of};
 
+/// Draws one.
+type Draw = fn() -> Diagram;
+
 /// All diagrams by name.
-pub(crate) const DIAGRAMS: [(&str, fn() -> Diagram); 15] = [
+pub(crate) const DIAGRAMS: [(&str, Draw); 15] = [
     ("cell-rnn", rnn),
     ("cell-leak", leak),
     ("cell-skip", skip),

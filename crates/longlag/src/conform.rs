@@ -12,10 +12,14 @@ mod case;
 mod cell;
 mod clip;
 mod gradflow;
+mod init;
 mod judge;
 mod load;
+mod loss;
+mod norm;
 mod onnx;
 mod optim;
+mod property;
 mod rnn;
 mod sched;
 #[cfg(test)]
@@ -37,11 +41,14 @@ use std::{fs, io};
 type Run = fn(&Case) -> Result<Computed, Stop>;
 
 /// The groups that longlag knows.
-const GROUPS: [(&str, Run); 10] = [
+const GROUPS: [(&str, Run); 13] = [
     ("cell", cell::run),
     ("clip", clip::run),
     ("gradflow", gradflow::run),
+    ("init", init::run),
     ("load", load::run),
+    ("loss", loss::run),
+    ("norm", norm::run),
     ("onnx", onnx::run),
     ("onnx_random", onnx::run),
     ("optim", optim::run),

@@ -319,6 +319,15 @@ fn schedules_read_as_they_are_written_and_say_what_is_wrong() {
 }
 
 #[test]
+fn a_warm_up_is_its_formula() {
+    let formula = Schedule::Lambda(Lambda::new(|t| ((t + 1) as f64 / 7.0).min(1.0)));
+    let warm_up = Schedule::WarmUp { steps: 7 };
+    for step in 0..10 {
+        assert_eq!(warm_up.learning_rate(0.3, step), formula.learning_rate(0.3, step));
+    }
+}
+
+#[test]
 fn the_last_phase_holds_for_good_and_a_chain_multiplies() {
     let phase = |steps, factor| Phase { steps, schedule: Schedule::Constant { factor, steps: u64::MAX } };
     let sequence = Schedule::Sequence(vec![phase(Some(2), 0.5), phase(Some(1), 0.25)]);

@@ -18,6 +18,7 @@ mod loss;
 mod omega;
 mod stopping;
 mod trainer;
+mod truncated;
 
 pub use loss::{
     CrossEntropy, Ctc, Reduction, bce_with_logits, cross_entropy, mse, one_hot,
@@ -27,5 +28,6 @@ pub use omega::{Omega, omega};
 pub use stopping::EarlyStopping;
 pub use trainer::{
     Checkpoint, Diverged, ForeignCheckpoint, NonFinitePolicy, Step, Trainer,
-    TrainerConfig, TrainerConfigError, Updated,
+    TrainerConfig, TrainerConfigError, Updated, Watched,
 };
+pub use truncated::{CarriedState, Truncation, Window};

@@ -21,6 +21,18 @@ pub struct EarlyStopping {
     pub restore_best: bool,
 }
 
+impl EarlyStopping {
+    /// For a figure that should be low, and the best parameters at the end.
+    pub fn with_patience(patience: u64) -> EarlyStopping {
+        EarlyStopping {
+            patience,
+            min_delta: 0.0,
+            mode: Mode::Min,
+            restore_best: true,
+        }
+    }
+}
+
 fn yes() -> bool {
     true
 }

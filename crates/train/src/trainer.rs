@@ -6,6 +6,7 @@ use longlag_optim::{
     Clip, Clipped, ForeignMemory, Group, Groups, Memory, Optimizer,
     OptimizerConfig, Plateau, PlateauConfig, Schedule,
 };
+use ndarray::Array2;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -158,6 +159,15 @@ pub struct Step<'a, T> {
     pub gradient: &'a [T],
     /// The parameters after the update.
     pub parameters: &'a Parameters<T>,
+}
+
+/// A variable of a loss, after the way back.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Watched<T> {
+    /// What it was.
+    pub value: Array2<T>,
+    /// The loss's gradient by it.
+    pub gradient: Array2<T>,
 }
 
 /// What became of a batch.
@@ -340,7 +350,6 @@ impl<T: Float + Scalar> Trainer<T> {
         Ok(())
     }
 
-    // ANCHOR: update
     /// One update: records `loss` over the parameters, walks back, clips,
     /// and lets the optimizer step.
     ///
@@ -352,12 +361,45 @@ impl<T: Float + Scalar> Trainer<T> {
         loss: impl for<'t> FnOnce(&Bound<'t, '_, T>) -> Var<'t, T>,
         observe: impl FnOnce(Step<'_, T>),
     ) -> Result<Updated, Diverged> {
+        self.update_adding(
+            |bound| (loss(bound), Vec::new()),
+            |_, _, _| {},
+            observe,
+        )
+    }
+
+    // ANCHOR: update
+    /// [`update`](Self::update) with a gradient that is not the loss's own,
+    /// such as that of [`omega`](crate::omega).
+    ///
+    /// `loss` also gives the variables to be watched, none of them constant.
+    /// `add` gets these, in order, and the parameters, and adds to the
+    /// gradient of all parameters, laid out as they are. This is before
+    /// batches are accumulated and gradients are clipped. The loss that the
+    /// observer sees is without what was added.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update).
+    pub fn update_adding(
+        &mut self,
+        loss: impl for<'t> FnOnce(
+            &Bound<'t, '_, T>,
+        ) -> (Var<'t, T>, Vec<Var<'t, T>>),
+        add: impl FnOnce(&[Watched<T>], &Parameters<T>, &mut [T]),
+        observe: impl FnOnce(Step<'_, T>),
+    ) -> Result<Updated, Diverged> {
         self.tape.reset();
         let bound = self.tape.bind(&self.parameters);
-        let loss = loss(&bound);
+        let (loss, watched) = loss(&bound);
         let mut value = loss.item();
         let mut grads = loss.backward();
+        let watch = |&v: &Var<'_, T>| Watched {
+            value: v.value(),
+            gradient: grads.of(v).to_owned(),
+        };
+        let watched: Vec<_> = watched.iter().map(watch).collect();
         let mut gradient = grads.of_parameters_mut(&bound);
+        add(&watched, &self.parameters, gradient);
         if !value.finite() || gradient.iter().any(|g| !g.finite()) {
             let mut diverged = self.diverged(value, gradient);
             drop(grads);
@@ -441,9 +483,21 @@ impl<T: Float + Scalar> Trainer<T> {
             return ControlFlow::Continue(());
         }
         if best.config.restore_best {
-            self.parameters.values.copy_from_slice(&best.parameters);
+            self.restore_best();
         }
         ControlFlow::Break(())
+    }
+
+    /// Makes the parameters those of the best figure that
+    /// [`validate`](Self::validate) has seen, for a training that ends before
+    /// its patience. If it has seen none, or the settings have no stopping,
+    /// nothing changes.
+    pub fn restore_best(&mut self) {
+        if let Some(best) = &self.best
+            && best.figure != best.config.mode.worst()
+        {
+            self.parameters.values.copy_from_slice(&best.parameters);
+        }
     }
 
     /// The best figure that [`validate`](Self::validate) has seen, and the

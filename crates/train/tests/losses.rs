@@ -1,9 +1,6 @@
-//! The losses against PyTorch, values by hand, their definitions, duals and differences.
+//! The losses against values by hand, their definitions, duals and differences. `longlag conform` has PyTorch's
+//! results.
 
-#[path = "../../../tests/reference/case.rs"]
-mod case;
-
-use case::Case;
 use longlag_autodiff::check::{self, Function};
 use longlag_autodiff::{Dual, Tape, Var};
 use longlag_cells::{Cell, Initialisation, Layer};
@@ -11,150 +8,10 @@ use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, Scalar};
 use longlag_train::{
     CrossEntropy, Ctc, Reduction, bce_with_logits, cross_entropy, mse, omega,
-    one_hot, squared_error,
+    one_hot,
 };
 use ndarray::{Array2, ArrayView2, Axis, array};
 use proptest::prelude::*;
-
-fn reduction(case: &Case) -> Reduction {
-    serde_json::from_value(case.option("reduction").clone()).unwrap()
-}
-
-/// A tensor of the case in the shape of (rows, columns).
-fn matrix(case: &Case, name: &str, columns: usize) -> Array2<f64> {
-    let x = case.tensor(name);
-    Array2::from_shape_vec((x.len() / columns, columns), x).unwrap()
-}
-
-/// As rows of C logits, what a sequence has as (N, C, L); and back.
-fn classes_last(case: &Case, x: Vec<f64>) -> Vec<f64> {
-    turned(case.shape("input"), x)
-}
-fn classes_second(case: &Case, x: Vec<f64>) -> Vec<f64> {
-    let mut shape = case.shape("input");
-    shape[1..].reverse();
-    turned(shape, x)
-}
-/// With the second and the third axis exchanged, if there are three.
-fn turned(shape: Vec<usize>, x: Vec<f64>) -> Vec<f64> {
-    let [_, c, l] = shape[..] else { return x };
-    let rows = x.chunks_exact(c * l);
-    rows.flat_map(|x| (0..c * l).map(move |k| x[k % c * l + k / c])).collect()
-}
-
-/// The loss times the upstream gradient, summed: what its gradients are those of.
-fn weighted<'t>(case: &Case, loss: Var<'t, f64>) -> Var<'t, f64> {
-    let shape = loss.value().dim();
-    let d = Array2::from_shape_vec(shape, case.tensor("d_loss")).unwrap();
-    case.check("loss", loss.value());
-    (loss * loss.tape().constant(&d.view())).sum()
-}
-
-fn reduced<'t>(case: &Case, losses: Var<'t, f64>) -> Var<'t, f64> {
-    match reduction(case) {
-        Reduction::Mean => losses.mean(),
-        Reduction::Sum => losses.sum(),
-        Reduction::None => losses,
-    }
-}
-
-fn mse_case(case: &Case) {
-    let columns = case.shape("input")[1];
-    let tape = Tape::new();
-    let leaf = |name| tape.leaf(&matrix(case, name, columns).view());
-    let (x, y) = (leaf("input"), leaf("target"));
-    let loss = weighted(case, reduced(case, squared_error(x, y)));
-    let grads = loss.backward();
-    case.check("grad.input", grads.of(x).iter().copied());
-    case.check("grad.target", grads.of(y).iter().copied());
-    case.complete(&["loss", "grad.input", "grad.target"]);
-}
-
-fn bce_case(case: &Case) {
-    let columns = case.shape("input")[1];
-    let tape = Tape::new();
-    let data = |name| tape.constant(&matrix(case, name, columns).view());
-    let x = tape.leaf(&matrix(case, "input", columns).view());
-    let pos_weight = case.has("pos_weight").then(|| data("pos_weight"));
-    let mut losses = bce_with_logits(x, data("target"), pos_weight);
-    if case.has("weight") {
-        losses = losses * data("weight");
-    }
-    let grads = weighted(case, reduced(case, losses)).backward();
-    case.check("grad.input", grads.of(x).iter().copied());
-    case.complete(&["loss", "grad.input"]);
-}
-
-fn cross_entropy_case(case: &Case) {
-    let classes = case.shape("input")[1];
-    let tape = Tape::new();
-    let logits = classes_last(case, case.tensor("input"));
-    let rows = logits.len() / classes;
-    let logits = Array2::from_shape_vec((rows, classes), logits).unwrap();
-    let x = tape.leaf(&logits.view());
-    let weights = case.has("weight").then(|| case.tensor("weight"));
-    let loss = CrossEntropy {
-        class_weights: weights.as_deref(),
-        label_smoothing: case.option("label_smoothing").as_f64().unwrap(),
-        reduction: reduction(case),
-    };
-    let loss = if *case.option("probabilities") == true {
-        let target = matrix(case, "target", classes);
-        loss.of_distributions(x, tape.constant(&target.view()))
-    } else {
-        let ignore = case.option("ignore_index").as_f64().unwrap();
-        let labels = case.tensor("target").into_iter();
-        let labels = labels.map(|y| (y != ignore).then_some(y as usize));
-        loss.of_labels(x, &labels.collect::<Vec<_>>())
-    };
-    let grads = weighted(case, loss).backward();
-    let got = grads.of(x).iter().copied().collect();
-    case.check("grad.input", classes_second(case, got));
-    case.complete(&["loss", "grad.input"]);
-}
-
-fn ctc_case(case: &Case) {
-    let [_, n, classes] = case.shape("logits")[..] else { unreachable!() };
-    let numbers = |name| case.tensor(name).into_iter().map(|x| x as usize);
-    let lengths: Vec<usize> = numbers("input_lengths").collect();
-    let all: Vec<usize> = numbers("targets").collect();
-    let width = all.len() / n;
-    let targets: Vec<&[usize]> = numbers("target_lengths")
-        .enumerate()
-        .map(|(i, length)| &all[i * width..i * width + length])
-        .collect();
-    let ctc = Ctc {
-        blank: case.option("blank").as_u64().unwrap() as usize,
-        zero_infinity: case.option("zero_infinity").as_bool().unwrap(),
-        reduction: reduction(case),
-    };
-    let tape = Tape::new();
-    let logits = tape.leaf(&matrix(case, "logits", classes).view());
-    let log_probs = logits.log_softmax();
-    let loss = ctc.apply(log_probs, &targets, &lengths);
-    let grads = weighted(case, loss).backward();
-    case.check("grad.logits", grads.of(logits).iter().copied());
-    if !case.json["expected"]["log_probs"].is_null() {
-        case.check("log_probs", log_probs.value());
-        case.check("grad.log_probs", grads.of(log_probs).iter().copied());
-    }
-    case.complete(&["loss", "grad.logits", "log_probs", "grad.log_probs"]);
-}
-
-#[test]
-fn all_reference_cases_agree() {
-    let cases = case::group(env!("CARGO_MANIFEST_DIR"), "loss");
-    assert_eq!(cases.len(), 40);
-    for case in &cases {
-        match case.kind() {
-            "MSE" => mse_case(case),
-            "BCEWithLogits" => bce_case(case),
-            "CrossEntropy" => cross_entropy_case(case),
-            "CTCLoss" => ctc_case(case),
-            other => panic!("{}: {other} is no loss", case.name),
-        }
-    }
-}
 
 #[test]
 fn mse_is_the_mean_over_all_entries() {

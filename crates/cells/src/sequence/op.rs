@@ -4,6 +4,7 @@ use super::*;
 use longlag_autodiff::{CustomOp, InputGradients, Inputs, Tape, Var};
 use longlag_numerics::Scalar;
 use ndarray::Axis;
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 
 /// What an operation is made from.
@@ -155,6 +156,36 @@ impl<T: Float + Scalar> CustomOp<T> for SequenceOp<T> {
     }
 }
 
+/// The operation, for numbers of one type.
+///
+/// Those of `f32` and `f64` are compiled here: a generic operation would be compiled anew in each crate that
+/// records a sequence.
+#[track_caller]
+fn operation<T: Float + Scalar>(key: Key) -> Rc<dyn CustomOp<T>> {
+    let of_t: Box<dyn Any> = if TypeId::of::<T>() == TypeId::of::<f32>() {
+        Box::new(of_f32(key))
+    } else {
+        Box::new(of_f64(key))
+    };
+    *of_t.downcast().expect("a Float is f32 or f64")
+}
+#[track_caller]
+fn of_f32(key: Key) -> Rc<dyn CustomOp<f32>> {
+    SequenceOp::shared(key)
+}
+#[track_caller]
+fn of_f64(key: Key) -> Rc<dyn CustomOp<f64>> {
+    SequenceOp::shared(key)
+}
+
+impl<T: Float + Scalar> SequenceOp<T> {
+    #[track_caller]
+    fn shared(key: Key) -> Rc<dyn CustomOp<T>> {
+        let Key { cell, shape, options, .. } = key;
+        Rc::new(SequenceOp { key, plan: Plan::new(cell, shape, options) })
+    }
+}
+
 /// What [`Layer::sequence_with`](crate::Layer::sequence_with) is asked for.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SequenceRequest<'a> {
@@ -199,9 +230,7 @@ pub(crate) fn record<'t, T: Float + Scalar>(
         start.c.is_some() == cell.has_c(),
         "{cell}: the state c is for cells that have one, and only them"
     );
-    let op = tape.registered(key, |&key| {
-        Rc::new(SequenceOp { key, plan: Plan::new(cell, shape, options) })
-    });
+    let op = tape.registered(key, |&key| operation(key));
     let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, .. } = *weights;
     let lengths = lengths.map(|lengths| {
         tape.constant_with(1, lengths.len(), |row| {

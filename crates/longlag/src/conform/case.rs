@@ -1,10 +1,11 @@
 //! A case as its files have it, and what every group needs of one.
 
 use super::CASE;
+use super::property::Property;
 use longlag_autodiff::{Tape, Var};
 use longlag_cells::{Cell, Dtype, RecurrentCell, StateDict, Tensor};
 use longlag_numerics::{Float, Parameters, Scalar};
-use ndarray::{Array, Array2, ArrayD, Dimension};
+use ndarray::{Array, Array2, ArrayD, ArrayView2, Dimension};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -70,6 +71,8 @@ struct Document {
     options: Map<String, Value>,
     inputs: BTreeMap<String, Declared>,
     expected: BTreeMap<String, Expected>,
+    #[serde(default)]
+    properties: Vec<Map<String, Value>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -99,6 +102,7 @@ pub(super) struct Case {
     pub(super) kind: String,
     pub(super) options: Options,
     pub(super) expected: BTreeMap<String, Expected>,
+    pub(super) properties: Vec<Property>,
     inputs: BTreeSet<String>,
     tensors: StateDict,
     /// The inputs that were asked for.
@@ -112,7 +116,7 @@ impl Case {
         let text = read(&place)?;
         let document: Document =
             serde_json::from_slice(&text).map_err(|error| failed(format!("{}: {error}", place.display())))?;
-        let Document { format, kind, options, inputs, expected } = document;
+        let Document { format, kind, options, inputs, expected, properties } = document;
         if format != 1 {
             return Err(unknown(format!("format {format}")));
         }
@@ -131,11 +135,13 @@ impl Case {
                 )));
             }
         }
+        let properties = properties.into_iter().map(|of_one| Property::read(&Options::new(of_one)));
         Ok(Case {
             folder: folder.to_owned(),
             kind,
             options: Options::new(options),
             expected,
+            properties: properties.collect::<Result<_, _>>()?,
             inputs: inputs.into_keys().collect(),
             tensors,
             used: RefCell::default(),
@@ -174,6 +180,15 @@ impl Case {
                 "the input `{name}` has the shape {shape:?}, not one of {N} numbers above 0"
             ))),
         }
+    }
+
+    /// The shape of an input of any number of dimensions, none of which is 0.
+    pub(super) fn axes(&self, name: &str) -> Result<Vec<usize>, Stop> {
+        let shape = self.tensor(name)?.shape();
+        if shape.contains(&0) {
+            return Err(failed(format!("the input `{name}` of the shape {shape:?} has no entries")));
+        }
+        Ok(shape.to_vec())
     }
 
     /// An input of any shape.
@@ -291,6 +306,11 @@ impl Options {
         Options { values, used: RefCell::default() }
     }
 
+    /// Whether there is such an option.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.get(name).is_some_and(|value| !value.is_null())
+    }
+
     /// An option that may be absent; null is the same.
     pub(super) fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Stop> {
         self.used.borrow_mut().insert(name.to_owned());
@@ -353,6 +373,27 @@ pub(super) fn cell(mode: &str) -> Result<(Cell, &'static str), Stop> {
         "GRU" => (Cell::Gru, "GRU"),
         _ => return Err(unknown(format!("mode = {mode}"))),
     })
+}
+
+/// Rows of channels, as longlag has them, from an array with the channels in its second axis, as PyTorch does:
+/// (N, C, L) becomes (N·L, C).
+pub(super) fn channels_last(x: &ArrayD<f64>) -> Array2<f64> {
+    let channels = x.shape()[1];
+    let mut axes: Vec<usize> = (0..x.ndim()).collect();
+    axes[1..].rotate_left(1);
+    let numbers: Vec<f64> = x.view().permuted_axes(axes).iter().copied().collect();
+    Array2::from_shape_vec((numbers.len() / channels, channels), numbers).expect("rows of all channels")
+}
+
+/// The way back, to an array of this shape.
+pub(super) fn channels_second(rows: ArrayView2<'_, f64>, shape: &[usize]) -> Vec<f64> {
+    let mut last = shape.to_vec();
+    last[1..].rotate_left(1);
+    let mut axes: Vec<usize> = (0..shape.len()).collect();
+    axes[1..].rotate_right(1);
+    let numbers = rows.iter().copied().collect();
+    let array = ArrayD::from_shape_vec(last, numbers).expect("as many numbers");
+    array.permuted_axes(axes).iter().copied().collect()
 }
 
 /// Adds a result of double precision.

@@ -1,9 +1,10 @@
-//! Whether results are within their tolerances.
+//! Whether results are within their tolerances, and those of random numbers have their properties.
 
 use super::case::{Case, Expected};
 use longlag_cells::{StateDict, Tensor};
 
-/// What is wrong with the results of a way; nothing, if all expected tensors are there and near enough.
+/// What is wrong with the results of a way; nothing, if all expected tensors are there and near enough,
+/// and every property holds.
 pub(super) fn judge(case: &Case, way: &str, results: &StateDict) -> Vec<String> {
     let judged = case.expected.iter().filter_map(|(name, expected)| {
         let problem = match (results.get(name), case.wanted(name)) {
@@ -13,7 +14,11 @@ pub(super) fn judge(case: &Case, way: &str, results: &StateDict) -> Vec<String> 
         };
         problem.map(|problem| format!("{name} ({way}): {problem}"))
     });
-    judged.collect()
+    let properties = case.properties.iter().filter_map(|property| {
+        let problem = property.judge(case, results)?;
+        Some(format!("{} ({way}): {problem}", property.tensor))
+    });
+    judged.chain(properties).collect()
 }
 
 /// The worst entry, if it is outside of its tolerance.
