@@ -22,7 +22,7 @@ use crate::tasks::{Adding, Batch, Definition, Task};
 use longlag_cells::init::Init;
 use longlag_cells::{Cell, Initialisation, Network};
 use longlag_numerics::random::Rng;
-use longlag_numerics::{Parameters, Scalar, slice};
+use longlag_numerics::{Parameters, Real, Scalar, slice};
 use longlag_report::Report;
 use longlag_train::Checkpoint;
 use ndarray::{Array2, Array3, Axis, Slice};
@@ -93,16 +93,27 @@ impl Forget {
         length: usize,
         rng: &Rng,
     ) -> Parameters<T> {
-        let rest = Initialisation::default();
-        let start = match self {
-            Forget::Bias(bias) => {
-                Initialisation { forget_bias: Some(bias), ..rest }
-            }
-            Forget::Chrono => {
-                Initialisation { chrono: Some(length as f64), ..rest }
-            }
+        let forget_bias = match self {
+            Forget::Bias(bias) => Some(bias),
+            Forget::Chrono => None,
         };
-        network.parameters(&start, rng)
+        let start = Initialisation { forget_bias, ..Default::default() };
+        let mut parameters = network.parameters(&start, rng);
+        if self == Forget::Chrono {
+            let hidden = network.layer.hidden;
+            let mut rng = rng.stream("chrono");
+            let w = network.layer.views_mut(&mut parameters);
+            let [mut b_ih, mut b_hh] = [w.b_ih, w.b_hh];
+            for unit in 0..hidden {
+                let u = rng.uniform_in(1.0, (length - 1) as f64);
+                let (i, f) = ([0, unit], [0, hidden + unit]);
+                b_ih[i] = T::of(-Real::ln(u));
+                b_ih[f] = T::of(Real::ln(u));
+                b_hh[i] = T::of(0.0);
+                b_hh[f] = T::of(0.0);
+            }
+        }
+        parameters
     }
     // ANCHOR_END: start
 }
@@ -686,6 +697,36 @@ mod tests {
         for claim in StillVanishing::CLAIMS {
             claim.judge(&report).expect(claim.id);
         }
+    }
+
+    #[test]
+    fn chrono_draws_what_its_paper_says() {
+        let network = Network::new(Cell::Lstm, 2, 200, 1);
+        let of = |forget: Forget| {
+            forget.parameters::<f64>(&network, 101, &Rng::new(1))
+        };
+        let (chrono, other) = (of(Forget::Chrono), of(ONE));
+        let w = network.layer.views(&chrono);
+        let sum = &w.b_ih + &w.b_hh;
+        let forget: Vec<f64> =
+            sum.row(0).iter().skip(200).take(200).copied().collect();
+        for (unit, b) in forget.iter().enumerate() {
+            assert_eq!(sum[[0, unit]], -b);
+            // u from 1 to 100.
+            assert!((0.0..=Real::ln(100.0)).contains(b));
+        }
+        let times: Vec<f64> = forget.iter().map(|b| Real::exp(*b)).collect();
+        // The mean of 200 of them is within three of its errors of 50.5.
+        let mean = slice::sum(&times) / 200.0;
+        assert!((mean - 50.5).abs() < 6.1, "{mean}");
+        // Nothing else differs.
+        let others = network.layer.views(&other);
+        assert_eq!(w.w_hh, others.w_hh);
+        let rest = Slice::from(400..);
+        let rest = |b: &ndarray::ArrayView2<'_, f64>| {
+            b.slice_axis(Axis(1), rest).to_owned()
+        };
+        assert_eq!(rest(&w.b_ih), rest(&others.b_ih));
     }
 
     /// At the first step there is no other path yet.
