@@ -79,7 +79,6 @@ pub struct Letter {
     pub legal: [bool; LETTERS.len()],
 }
 
-// ANCHOR: stream
 /// Strings of the embedded Reber grammar, one behind the other without
 /// end. Nothing but the letters says where one begins.
 ///
@@ -105,6 +104,7 @@ impl ReberStream {
         self.string[self.at.1 as usize]
     }
 
+    // ANCHOR: stream
     /// On to the next letter.
     pub fn advance(&mut self) {
         let (string, letter) = self.at;
