@@ -782,31 +782,38 @@ fn learning_to_forget() {
     assert!(fact("lstm_f_most_first_high").min(fact("lstm_f_most_last_high")) < 0.2);
     assert!(fact("lstm_f_elsewhere") < 0.8);
 
-    // "The nearer f is to one, the more is left", through all paths, at every T; and of the message.
+    // "The nearer f is to one, the more is left", through all paths, at every T, until nothing is lost any more.
     let gates = ["0.1", "0.5", "0.9", "0.97", "0.99", "0.997", "0.999", "0.9997", "0.9999"];
     for network in ["coupled_h8", "coupled_h16", "alone_h16"] {
         for steps in [10, 30, 100, 300, 1000] {
             for pair in gates.windows(2) {
                 let [less, more] = [0, 1].map(|k| held(network, pair[k], steps, "decades"));
-                assert!(less < more, "{network}, {steps}: {pair:?}");
+                assert!(less < more || more > -0.3, "{network}, {steps}: {pair:?} {less} {more}");
             }
         }
-        // "It is largest where 1 − f is about 1/T", within a factor of six, on a grid of factors of three.
+        // "The law is largest where 1 − f is about 1/T", within a factor of six, on a grid of factors of three; "with
+        // recurrent weights never nearer to one, and by far not at 1000 steps in the wider networks".
         for steps in [10, 30, 100, 300, 1000] {
             let best = fact(&format!("best_{network}_t{steps}"));
-            let product = (1.0 - best) * f64::from(steps);
-            assert!((0.3..6.0).contains(&product), "{network}, {steps}: {best}");
+            let alone = fact(&format!("best_alone_h16_t{steps}"));
+            let product = (1.0 - alone) * f64::from(steps);
+            assert!((0.3..6.0).contains(&product), "{steps}: {alone}");
+            assert!(best <= alone, "{network}, {steps}: {best}");
         }
     }
+    assert!(1.0 - fact("best_coupled_h16_t1000") > 10.0 * (1.0 - fact("best_alone_h16_t1000")));
     // "The units on their own agree with the law to a few per cent."
     for f in gates {
         let ratio = held("alone_h16", f, 1000, "signal") / held("alone_h16", f, 1000, "law");
         assert!((ratio - 1.0).abs() < 0.06, "{f}: {ratio}");
     }
-    // "Near one, nothing is lost; with recurrent weights the signal is larger, up to some twenty times."
+    // "Near one, nothing is lost." "With recurrent weights and over 10 steps the signal is at most a third larger. Over
+    // 1000 steps it is ten times as large and more, for all gates from .9 on, and thousands of times at one of them."
     assert!(held("coupled_h16", "0.999", 1000, "decades") > -0.5);
-    let more = |f: &str| held("coupled_h16", f, 1000, "signal") / held("coupled_h16", f, 1000, "law");
-    assert!(gates.iter().all(|f| more(f) < 30.0) && gates.iter().any(|f| more(f) > 5.0));
+    let more =
+        |f: &str, steps| held("coupled_h16", f, steps, "signal") / held("coupled_h16", f, steps, "law");
+    assert!(gates.iter().all(|f| more(f, 10) < 1.34));
+    assert!(gates[2..].iter().all(|f| more(f, 1000) > 10.0) && more("0.97", 1000) > 1000.0);
     // A gate too far open for its length gets little.
     let signal = |f: &str| held("coupled_h16", f, 10, "signal");
     assert!(signal("0.5") > 2.0 * signal("0.999"));
@@ -816,7 +823,6 @@ fn learning_to_forget() {
         .iter()
         .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
         .collect();
-    let expected =
-        ["A8: fails", "A8, near 0: holds", "A8, its own signal: fails", "B2: unsettled", "B5: fails"];
+    let expected = ["A8: fails", "A8, near 0: holds", "A8, its own signal: fails", "B2: holds", "B5: fails"];
     assert_eq!(verdicts, expected);
 }
