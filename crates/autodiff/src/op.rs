@@ -114,9 +114,12 @@ pub(crate) struct Backward<'a, T> {
 /// What every operation on numbers of one type does, compiled here once: a generic function would be compiled anew in
 /// each crate that records on a tape.
 struct Rules<T> {
-    forward: fn(&Op<T>, &[Matrix], &[T], Matrix, &mut [T], &mut [T]),
+    forward: Forward<T>,
     backward: fn(&Op<T>, &[Matrix], Backward<'_, T>),
 }
+
+/// As [`Op::forward`].
+type Forward<T> = fn(&Op<T>, &[Matrix], &[T], Matrix, &mut [T], &mut [T]);
 
 static F32: Rules<f32> = Rules { forward: Op::forward_rule, backward: Op::backward_rule };
 static F64: Rules<f64> = Rules { forward: Op::forward_rule, backward: Op::backward_rule };
