@@ -348,6 +348,7 @@ impl Runs for Networks {
 
 /// One run.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
 pub enum Work<'a> {
     /// A training.
     Training(Training<'a>),

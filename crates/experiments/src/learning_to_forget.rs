@@ -285,6 +285,7 @@ impl Config {
 
 /// One of them.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
 pub enum One<'a> {
     /// A training.
     Stream(Box<Training<'a>>),
@@ -294,6 +295,7 @@ pub enum One<'a> {
 
 /// What is between two units.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
 pub enum Saved {
     /// Of a training.
     Stream(<Training<'static> as Run>::Saved),
@@ -303,6 +305,7 @@ pub enum Saved {
 
 /// What one run gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
 pub enum Outcome {
     /// A training.
     Stream(Learnt),

@@ -91,7 +91,8 @@ fn add_learner(
     );
     add_seeds(report, format!("largest_{key}_seeds"), end(|l| &l.largest), 4);
     let marks: Vec<f64> = config.marks().iter().map(|&m| m as f64).collect();
-    let along: [(&str, fn(&Learnt) -> &[f64]); 3] = [
+    type Along = fn(&Learnt) -> &[f64];
+    let along: [(&str, Along); 3] = [
         ("largest", |l| &l.largest),
         ("middle", |l| &l.middle),
         ("slope", |l| &l.slope),

@@ -420,7 +420,7 @@ impl Run for Training<'_> {
         reader.end(&right);
         let done = self.trainer.updates();
         let last = result.is_err() || done == updates;
-        if last || done % measure_every == 0 {
+        if last || done.is_multiple_of(measure_every) {
             self.measure();
         }
         if last || self.measured.solved_at.is_some() {
