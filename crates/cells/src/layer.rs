@@ -289,32 +289,38 @@ impl<C: RecurrentCell> Layer<C> {
         }
     }
 
-    /// Its weights among the bound parameters; biases that it hasn't are 0.
+    /// Its weights among the bound parameters; what it hasn't got is 0.
     #[track_caller]
     pub fn weights<'t, T: Scalar>(
         &self,
         parameters: &Bound<'t, '_, T>,
     ) -> Weights<Var<'t, T>> {
+        self.weights_by(parameters.tape(), |name| parameters.get(name))
+    }
+
+    /// The same, where `get` puts a parameter on the tape: as a constant, for instance.
+    #[track_caller]
+    pub fn weights_by<'t, T: Scalar>(
+        &self,
+        tape: &'t Tape<T>,
+        get: impl Fn(&str) -> Var<'t, T>,
+    ) -> Weights<Var<'t, T>> {
         let Weights { w_ih, w_hh, b_ih, b_hh, per_unit, w_hr } = &self.names;
         let shapes = self.cell.shapes(self.input, self.hidden);
-        let get = |name: &String| parameters.get(name);
-        let get_if = |there: bool, name, [rows, columns]: [usize; 2]| {
-            let zeros = |y: &mut [T]| y.fill(T::of(0.0));
-            let (rows, columns, empty) =
-                (rows.max(1), columns.max(1), rows * columns == 0);
-            if there && !empty {
-                parameters.get(name)
-            } else {
-                parameters.tape().constant_with(rows, columns, zeros)
+        let get_if = |there: bool, name: &str, shape: [usize; 2]| {
+            if there && !shape.contains(&0) {
+                return get(name);
             }
+            let [rows, columns] = shape.map(|n| n.max(1));
+            tape.constant_with(rows, columns, |y| y.fill(T::of(0.0)))
         };
         Weights {
             w_ih: get(w_ih),
             w_hh: get_if(true, w_hh, shapes.w_hh),
             b_ih: get_if(self.bias, b_ih, shapes.b_ih),
             b_hh: get_if(self.bias, b_hh, shapes.b_hh),
-            per_unit: per_unit.as_ref().map(get),
-            w_hr: w_hr.as_ref().map(get),
+            per_unit: per_unit.as_deref().map(&get),
+            w_hr: w_hr.as_deref().map(&get),
         }
     }
 

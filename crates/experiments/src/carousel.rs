@@ -20,7 +20,9 @@ use crate::lstm_paths::{
     DrivenLstm, Learner, Schedule, Standing, gain, input_of,
 };
 use crate::protocol::Claim;
-use crate::runs::{Hash, Recorded, Run, Runs, run_all};
+use crate::runs::{
+    Either, Hash, Measure, OneByOne, Recorded, Run, Runs, run_all,
+};
 use crate::summary::spread;
 use crate::tasks::{Batch, Definition, Task, TemporalOrder};
 use longlag_cells::init::Init;
@@ -333,11 +335,11 @@ impl Runs for Networks {
         match self.which(run) {
             Which::Training(training, run) => {
                 let rng = rng.stream(&format!("run {run}"));
-                Work::Training(Training::start(self, training, rng))
+                Either::Left(Training::start(self, training, rng))
             }
             Which::Seed(seed) => {
                 let rng = rng.stream(&format!("seed {seed}"));
-                Work::Seed(Seed { networks: self, rng, measured: vec![] })
+                Either::Right(OneByOne::new(Seed { networks: self, rng }))
             }
         }
     }
@@ -346,39 +348,21 @@ impl Runs for Networks {
     }
 }
 
-/// One run.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
-pub enum Work<'a> {
-    /// A training.
-    Training(Training<'a>),
-    /// The untrained networks of a seed.
-    Seed(Seed<'a>),
-}
+/// A training, or the untrained networks of a seed.
+pub type Work<'a> = Either<Training<'a>, OneByOne<Seed<'a>>>;
 
-/// Where a run is.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Saved {
-    /// A training.
-    Training(Checkpoint<f32>, Learnt),
-    /// A seed.
-    Seed(Vec<Vec<f64>>),
-}
+/// What a run gave: a training; or of each condition the numbers that it says.
+pub type Outcome = Either<Trained, Vec<Vec<f64>>>;
 
-/// What a run gave.
+/// What a training gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Of a training.
-    Trained {
-        /// Where on the map it was, the end last.
-        looks: Vec<Look>,
-        /// Whether it has solved its task.
-        solved: bool,
-        /// A hash of the weights at the end.
-        weights: Hash,
-    },
-    /// Of each condition the numbers that it says.
-    Measured(Vec<Vec<f64>>),
+pub struct Trained {
+    /// Where on the map it was, the end last.
+    pub looks: Vec<Look>,
+    /// Whether it has solved its task.
+    pub solved: bool,
+    /// A hash of the weights at the end.
+    pub weights: Hash,
 }
 
 /// Where a network in training is.
@@ -405,51 +389,34 @@ pub struct Learnt {
     standing: Standing,
 }
 
-impl Run for Work<'_> {
-    type Saved = Saved;
-    type Outcome = Outcome;
+impl Run for Training<'_> {
+    type Saved = (Checkpoint<f32>, Learnt);
+    type Outcome = Trained;
 
     fn advance(&mut self) -> ControlFlow<()> {
-        match self {
-            Work::Training(training) => training.advance(),
-            Work::Seed(seed) => seed.advance(),
+        let ends = self.learner.update();
+        let due = self.config.looks.contains(&self.learner.updates());
+        if ends.is_break() || (due && self.is_watched()) {
+            self.look();
         }
+        ends
     }
-    fn save(&self) -> Saved {
-        match self {
-            Work::Training(Training { learner, looks, .. }) => {
-                let (trainer, standing) = learner.save();
-                let looks = looks.clone();
-                Saved::Training(trainer, Learnt { looks, standing })
-            }
-            Work::Seed(seed) => Saved::Seed(seed.measured.clone()),
-        }
+    fn save(&self) -> Self::Saved {
+        let (trainer, standing) = self.learner.save();
+        (trainer, Learnt { looks: self.looks.clone(), standing })
     }
-    fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        match (self, saved) {
-            (Work::Training(training), Saved::Training(trainer, learnt)) => {
-                training.looks = learnt.looks;
-                training.learner.restore((trainer, learnt.standing))
-            }
-            (Work::Seed(seed), Saved::Seed(measured))
-                if measured.len() <= seed.networks.conditions.len() =>
-            {
-                seed.measured = measured;
-                Ok(())
-            }
-            _ => Err("it is that of another kind of run".into()),
-        }
+    fn restore(
+        &mut self,
+        (trainer, learnt): Self::Saved,
+    ) -> Result<(), String> {
+        self.looks = learnt.looks;
+        self.learner.restore((trainer, learnt.standing))
     }
-    fn outcome(&self) -> Outcome {
-        match self {
-            Work::Training(Training { learner, looks, .. }) => {
-                Outcome::Trained {
-                    looks: looks.clone(),
-                    solved: learner.standing.solved,
-                    weights: Hash::of_weights(&learner.trainer),
-                }
-            }
-            Work::Seed(seed) => Outcome::Measured(seed.measured.clone()),
+    fn outcome(&self) -> Trained {
+        Trained {
+            looks: self.looks.clone(),
+            solved: self.learner.standing.solved,
+            weights: Hash::of_weights(&self.learner.trainer),
         }
     }
 }
@@ -520,15 +487,6 @@ impl<'a> Training<'a> {
         });
     }
     // ANCHOR_END: look
-
-    fn advance(&mut self) -> ControlFlow<()> {
-        let ends = self.learner.update();
-        let due = self.config.looks.contains(&self.learner.updates());
-        if ends.is_break() || (due && self.is_watched()) {
-            self.look();
-        }
-        ends
-    }
 }
 
 /// The untrained networks of a seed.
@@ -536,7 +494,6 @@ impl<'a> Training<'a> {
 pub struct Seed<'a> {
     networks: &'a Networks,
     rng: Rng,
-    measured: Vec<Vec<f64>>,
 }
 
 /// From the normal distribution.
@@ -544,10 +501,14 @@ fn normals(shape: [usize; 3], deviation: f64, mut rng: Rng) -> Array3<f64> {
     Array3::from_shape_simple_fn(shape, || deviation * rng.normal())
 }
 
-impl Seed<'_> {
-    fn advance(&mut self) -> ControlFlow<()> {
-        let conditions = &self.networks.conditions;
-        let measured = match conditions[self.measured.len()] {
+impl Measure for Seed<'_> {
+    type Found = Vec<f64>;
+
+    fn count(&self) -> usize {
+        self.networks.conditions.len()
+    }
+    fn measure(&mut self, number: usize) -> Vec<f64> {
+        match self.networks.conditions[number] {
             Condition::Usual(hidden) => self.usual(hidden),
             Condition::Once(place) => self.once(place),
             Condition::Wide(hidden) => {
@@ -557,15 +518,11 @@ impl Seed<'_> {
                 let first = self.networks.config.widths[0];
                 self.rates(&self.paths(place, first, 0, |_| {}))
             }
-        };
-        self.measured.push(measured);
-        if self.measured.len() == conditions.len() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
         }
     }
+}
 
+impl Seed<'_> {
     /// The stream of what has to do with this width.
     fn stream(&self, what: &str, hidden: usize) -> Rng {
         self.rng.stream(&format!("{what} {hidden}"))
@@ -706,8 +663,7 @@ mod tests {
     fn all_detours_are_all_paths() {
         let config = small();
         let networks = Carousel::runs(&config);
-        let seed =
-            Seed { networks: &networks, rng: Rng::new(1), measured: vec![] };
+        let seed = Seed { networks: &networks, rng: Rng::new(1) };
         let place = Place { bias: 1.0, gain: 4.0 };
         let paths = seed.paths(place, 6, 10, |_| {});
         let apart = paths.log10_up_to(10) - paths.log10_total();

@@ -12,13 +12,14 @@ mod figures;
 mod network;
 mod report;
 
+pub(crate) use network::driven;
 pub use network::{Activation, NoisyLstm, Plain};
 
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
 use crate::protocol::Claim;
-use crate::runs::{Recorded, Run, Runs, run_all};
+use crate::runs::{Measure, OneByOne, Recorded, Runs, run_all};
 use longlag_cells::init::{Init, spectral_radius};
 use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
@@ -33,7 +34,6 @@ use ndarray::{Array, Array2, Array3, Axis, ShapeBuilder, Slice};
 use network::matrix;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::{LOG10_E, SQRT_2};
-use std::ops::ControlFlow;
 
 /// The config of [`LawOfTheProduct`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -313,7 +313,7 @@ pub struct Networks {
 }
 
 impl Runs for Networks {
-    type Run<'a> = Seed<'a>;
+    type Run<'a> = OneByOne<Seed<'a>>;
     /// Of each condition the numbers that it says.
     type Outcome = Vec<Vec<f64>>;
 
@@ -323,10 +323,10 @@ impl Runs for Networks {
     fn units(&self, _: usize) -> u64 {
         self.conditions.len() as u64
     }
-    fn start(&self, run: usize) -> Seed<'_> {
+    fn start(&self, run: usize) -> OneByOne<Seed<'_>> {
         let rng =
             Rng::new(self.config.seed).stream(&format!("run {}", run + 1));
-        Seed { networks: self, rng, measured: vec![], noise: None }
+        OneByOne::new(Seed { networks: self, rng, noise: None })
     }
     fn report(&self, outcomes: &[Self::Outcome]) -> Report {
         self.summary(outcomes)
@@ -338,50 +338,18 @@ impl Runs for Networks {
 pub struct Seed<'a> {
     networks: &'a Networks,
     rng: Rng,
-    measured: Vec<Vec<f64>>,
     /// What runs into networks of a width, (T, B, H), of standard deviation 1: computed when asked for.
     noise: Option<Array3<f64>>,
 }
 
-impl Run for Seed<'_> {
-    type Saved = Vec<Vec<f64>>;
-    type Outcome = Vec<Vec<f64>>;
+impl Measure for Seed<'_> {
+    type Found = Vec<f64>;
 
-    fn advance(&mut self) -> ControlFlow<()> {
-        let networks = self.networks;
-        let next = &networks.conditions[self.measured.len()];
-        let measured = self.measure(next);
-        self.measured.push(measured);
-        if self.measured.len() == networks.conditions.len() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+    fn count(&self) -> usize {
+        self.networks.conditions.len()
     }
-    fn save(&self) -> Self::Saved {
-        self.measured.clone()
-    }
-    fn restore(&mut self, saved: Self::Saved) -> Result<(), String> {
-        let conditions = self.networks.conditions.len();
-        if saved.len() > conditions {
-            return Err(format!("{} of {conditions} conditions", saved.len()));
-        }
-        self.measured = saved;
-        Ok(())
-    }
-    fn outcome(&self) -> Self::Outcome {
-        self.measured.clone()
-    }
-}
-
-/// From the standard normal distribution.
-fn normals<S: ShapeBuilder>(shape: S, mut rng: Rng) -> Array<f64, S::Dim> {
-    Array::from_shape_simple_fn(shape, || rng.normal())
-}
-
-impl Seed<'_> {
-    fn measure(&mut self, condition: &Condition) -> Vec<f64> {
-        match condition {
+    fn measure(&mut self, number: usize) -> Vec<f64> {
+        match &self.networks.conditions[number] {
             Condition::Growth(setting) => self.growth(setting),
             Condition::Length(setting) => self.length(setting),
             &Condition::Bounds(hidden) => self.bounds(hidden),
@@ -395,7 +363,14 @@ impl Seed<'_> {
             }
         }
     }
+}
 
+/// From the standard normal distribution.
+fn normals<S: ShapeBuilder>(shape: S, mut rng: Rng) -> Array<f64, S::Dim> {
+    Array::from_shape_simple_fn(shape, || rng.normal())
+}
+
+impl Seed<'_> {
     /// The stream of what has to do with this width.
     fn stream(&self, what: &str, hidden: usize) -> Rng {
         self.rng.stream(&format!("{what} {hidden}"))

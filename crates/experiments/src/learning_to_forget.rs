@@ -21,14 +21,13 @@ use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
 use crate::protocol::Claim;
-use crate::runs::{Recorded, Run, Runs, run_all};
+use crate::runs::{Either, Measure, OneByOne, Recorded, Runs, run_all};
 use crate::summary::key_of;
 use longlag_cells::Initialisation;
 use longlag_numerics::random::Rng;
 use longlag_optim::Clip;
 use longlag_report::Report;
 use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// The config of [`LearningToForget`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -283,35 +282,11 @@ impl Config {
     }
 }
 
-/// One of them.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
-pub enum One<'a> {
-    /// A training.
-    Stream(Box<Training<'a>>),
-    /// A network whose gate is held.
-    Held(Holding<'a>),
-}
+/// A training, or a network whose gate is held.
+pub type One<'a> = Either<Training<'a>, OneByOne<Holding<'a>>>;
 
-/// What is between two units.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
-pub enum Saved {
-    /// Of a training.
-    Stream(<Training<'static> as Run>::Saved),
-    /// Of a network whose gate is held: what was found so far.
-    Held(Vec<Held>),
-}
-
-/// What one run gave.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
-pub enum Outcome {
-    /// A training.
-    Stream(Learnt),
-    /// A network, with its gate at one value after the other.
-    Held(Vec<Held>),
-}
+/// What one run gave: a training; or a network, with its gate at one value after the other.
+pub type Outcome = Either<Learnt, Vec<Held>>;
 
 impl Runs for All {
     type Run<'a> = One<'a>;
@@ -335,17 +310,15 @@ impl Runs for All {
         // The streams depend on neither learner nor width.
         let rng = Rng::new(self.config.seed).stream(&format!("seed {seed}"));
         match part {
-            Part::Stream(learner) => One::Stream(Box::new(Training::start(
-                &self.config,
-                learner,
-                rng,
-            ))),
+            Part::Stream(learner) => {
+                Either::Left(Training::start(&self.config, learner, rng))
+            }
             Part::Held(kind) => {
                 let gain = if kind.coupled { self.config.gain } else { 0.0 };
                 let weights = &mut rng.stream("held weights");
                 let network = Clamped::draw(kind.hidden, gain, weights);
                 let config = &self.config;
-                One::Held(Holding { config, rng, network, found: vec![] })
+                Either::Right(OneByOne::new(Holding { config, rng, network }))
             }
         }
     }
@@ -360,56 +333,22 @@ pub struct Holding<'a> {
     config: &'a Config,
     rng: Rng,
     network: Clamped,
-    found: Vec<Held>,
 }
 
-impl Run for One<'_> {
-    type Saved = Saved;
-    type Outcome = Outcome;
+impl Measure for Holding<'_> {
+    type Found = Held;
 
-    fn advance(&mut self) -> ControlFlow<()> {
-        match self {
-            One::Stream(training) => training.advance(),
-            One::Held(Holding { config, rng, network, found }) => {
-                let probe = Probe {
-                    f: config.held[found.len()],
-                    noise: config.noise,
-                    trajectories: config.trajectories,
-                    steps: &config.steps,
-                };
-                found.push(network.measure(&probe, &rng.stream("held")));
-                if found.len() == config.held.len() {
-                    ControlFlow::Break(())
-                } else {
-                    ControlFlow::Continue(())
-                }
-            }
-        }
+    fn count(&self) -> usize {
+        self.config.held.len()
     }
-    fn save(&self) -> Saved {
-        match self {
-            One::Stream(training) => Saved::Stream(training.save()),
-            One::Held(holding) => Saved::Held(holding.found.clone()),
-        }
-    }
-    fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        match (self, saved) {
-            (One::Stream(training), Saved::Stream(saved)) => {
-                training.restore(saved)
-            }
-            (One::Held(holding), Saved::Held(found))
-                if found.len() <= holding.config.held.len() =>
-            {
-                holding.found = found;
-                Ok(())
-            }
-            _ => Err("it was saved by a run of another kind".to_owned()),
-        }
-    }
-    fn outcome(&self) -> Outcome {
-        match self {
-            One::Stream(training) => Outcome::Stream(training.outcome()),
-            One::Held(holding) => Outcome::Held(holding.found.clone()),
-        }
+    fn measure(&mut self, number: usize) -> Held {
+        let config = self.config;
+        let probe = Probe {
+            f: config.held[number],
+            noise: config.noise,
+            trajectories: config.trajectories,
+            steps: &config.steps,
+        };
+        self.network.measure(&probe, &self.rng.stream("held"))
     }
 }

@@ -18,7 +18,7 @@ use crate::protocol::{
     Claim, Contrast, Interval, Prediction, Primary, Rule, SEEDS, SUCCESS_MARGIN,
 };
 use crate::readout::{Examples, linear};
-use crate::runs::{Recorded, Run, Runs, run_all};
+use crate::runs::{Measure, OneByOne, Recorded, Runs, run_all};
 use crate::summary::{add_band, add_facts, spread};
 use longlag_numerics::Real;
 use longlag_numerics::random::Rng;
@@ -27,7 +27,6 @@ use longlag_report::{LookupError, Number, Report};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_10;
-use std::ops::ControlFlow;
 
 /// The config of [`MemoryIsNotGradient`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -223,7 +222,7 @@ impl Listening {
 }
 
 impl Runs for Listening {
-    type Run<'a> = Telling<'a>;
+    type Run<'a> = OneByOne<Telling<'a>>;
     type Outcome = Vec<Found>;
 
     fn names(&self) -> Vec<String> {
@@ -236,7 +235,7 @@ impl Runs for Listening {
         let (hidden, ..) = self.all().nth(run).expect("a run");
         self.levels(hidden).len() as u64
     }
-    fn start(&self, run: usize) -> Telling<'_> {
+    fn start(&self, run: usize) -> OneByOne<Telling<'_>> {
         let (hidden, kind, seed) = self.all().nth(run).expect("a run");
         // The streams don't depend on the system.
         let rng = Rng::new(self.config.seed).stream(&format!("seed {seed}"));
@@ -246,7 +245,7 @@ impl Runs for Listening {
         let system = kind.draw(hidden, &mut rng.stream("weights"));
         let listener = Listener { system, written, noise: 0.0 };
         let levels = self.levels(hidden);
-        Telling { config: &self.config, levels, rng, listener, found: vec![] }
+        OneByOne::new(Telling { config: &self.config, levels, rng, listener })
     }
     fn report(&self, outcomes: &[Vec<Found>]) -> Report {
         self.summary(outcomes)
@@ -261,17 +260,18 @@ pub struct Telling<'a> {
     levels: &'a [f64],
     rng: Rng,
     listener: Listener,
-    found: Vec<Found>,
 }
 
-impl Run for Telling<'_> {
-    type Saved = Vec<Found>;
-    type Outcome = Vec<Found>;
+impl Measure for Telling<'_> {
+    type Found = Found;
 
+    fn count(&self) -> usize {
+        self.levels.len()
+    }
     // ANCHOR: unit
-    fn advance(&mut self) -> ControlFlow<()> {
+    fn measure(&mut self, number: usize) -> Found {
         let &Config { ref steps, known, tested, probes, .. } = self.config;
-        self.listener.noise = self.levels[self.found.len()];
+        self.listener.noise = self.levels[number];
         let rng = |part: &str| self.rng.stream(part);
         let hear = |part: &str, count: usize| {
             let rng = rng(part);
@@ -299,27 +299,9 @@ impl Run for Telling<'_> {
             let said = nearest(examples, fresh);
             found.nearest.push(Decoded::of(&said, &asked));
         }
-        self.found.push(found);
-        if self.found.len() == self.levels.len() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
+        found
     }
     // ANCHOR_END: unit
-    fn save(&self) -> Vec<Found> {
-        self.found.clone()
-    }
-    fn restore(&mut self, found: Vec<Found>) -> Result<(), String> {
-        if found.len() > self.levels.len() {
-            return Err(format!("it has {} levels of noise", found.len()));
-        }
-        self.found = found;
-        Ok(())
-    }
-    fn outcome(&self) -> Vec<Found> {
-        self.found.clone()
-    }
 }
 
 impl Listening {

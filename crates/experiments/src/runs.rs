@@ -64,6 +64,115 @@ pub trait Run {
 }
 // ANCHOR_END: recorded
 
+/// Measurements that are made one after the other.
+pub trait Measure {
+    /// What one of them finds.
+    type Found: Clone + Serialize + DeserializeOwned;
+    /// How many there are, 1 or more.
+    fn count(&self) -> usize;
+    /// Makes one of them, by its number from 0.
+    fn measure(&mut self, number: usize) -> Self::Found;
+}
+
+/// A run whose units are the measurements; its outcome is all that they find.
+#[derive(Debug)]
+pub struct OneByOne<M: Measure> {
+    measure: M,
+    found: Vec<M::Found>,
+}
+
+impl<M: Measure> OneByOne<M> {
+    /// Before the first.
+    pub fn new(measure: M) -> Self {
+        OneByOne { measure, found: vec![] }
+    }
+}
+
+impl<M: Measure> Run for OneByOne<M> {
+    type Saved = Vec<M::Found>;
+    type Outcome = Vec<M::Found>;
+
+    fn advance(&mut self) -> ControlFlow<()> {
+        self.found.push(self.measure.measure(self.found.len()));
+        if self.found.len() == self.measure.count() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+    fn save(&self) -> Self::Saved {
+        self.found.clone()
+    }
+    fn restore(&mut self, found: Self::Saved) -> Result<(), String> {
+        let (there, most) = (found.len(), self.measure.count());
+        if there > most {
+            return Err(format!("it has {there} measurements of {most}"));
+        }
+        self.found = found;
+        Ok(())
+    }
+    fn outcome(&self) -> Self::Outcome {
+        self.found.clone()
+    }
+}
+
+/// A run of one of two kinds, and what it saves or gives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Either<L, R> {
+    /// Of the first kind.
+    Left(L),
+    /// Of the second.
+    Right(R),
+}
+
+impl<L, R> Either<L, R> {
+    /// If it is of the first kind.
+    pub fn left(&self) -> Option<&L> {
+        match self {
+            Either::Left(left) => Some(left),
+            Either::Right(_) => None,
+        }
+    }
+    /// If it is of the second.
+    pub fn right(&self) -> Option<&R> {
+        match self {
+            Either::Left(_) => None,
+            Either::Right(right) => Some(right),
+        }
+    }
+}
+
+impl<L: Run, R: Run> Run for Either<L, R> {
+    type Saved = Either<L::Saved, R::Saved>;
+    type Outcome = Either<L::Outcome, R::Outcome>;
+
+    fn advance(&mut self) -> ControlFlow<()> {
+        match self {
+            Either::Left(run) => run.advance(),
+            Either::Right(run) => run.advance(),
+        }
+    }
+    fn save(&self) -> Self::Saved {
+        match self {
+            Either::Left(run) => Either::Left(run.save()),
+            Either::Right(run) => Either::Right(run.save()),
+        }
+    }
+    fn restore(&mut self, saved: Self::Saved) -> Result<(), String> {
+        match (self, saved) {
+            (Either::Left(run), Either::Left(saved)) => run.restore(saved),
+            (Either::Right(run), Either::Right(saved)) => run.restore(saved),
+            _ => Err("it is that of another kind of run".into()),
+        }
+    }
+    fn outcome(&self) -> Self::Outcome {
+        match self {
+            Either::Left(run) => Either::Left(run.outcome()),
+            Either::Right(run) => Either::Right(run.outcome()),
+        }
+    }
+}
+
 /// What tells two saved states or outcomes apart: 64-bit FNV-1a over their bytes (Fowler, Noll and Vo). No
 /// change of a single bit leaves it as it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,18 +16,20 @@ use crate::experiment::{
 };
 use crate::lstm_paths::{DrivenLstm, Learner, Schedule, Standing};
 use crate::protocol::Claim;
-use crate::runs::{Hash, Recorded, Run, Runs, run_all};
+use crate::runs::{
+    Either, Hash, Measure, OneByOne, Recorded, Run, Runs, run_all,
+};
 use crate::summary::spread;
 use crate::tasks::{Adding, Batch, Definition, Task};
 use longlag_cells::init::Init;
 use longlag_cells::{Cell, Initialisation, Network};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, Scalar, slice};
+use longlag_probe::statistics;
 use longlag_report::Report;
 use longlag_train::Checkpoint;
 use ndarray::{Array2, Array3, Axis, Slice};
 use serde::{Deserialize, Serialize};
-use std::f64::consts::LOG10_2;
 use std::ops::ControlFlow;
 
 /// The config of [`StillVanishing`].
@@ -349,11 +351,11 @@ impl Runs for Networks {
         match self.which(run) {
             Which::Training(training, run) => {
                 let rng = rng.stream(&format!("run {run}"));
-                Work::Training(Training::start(self, training, rng))
+                Either::Left(Training::start(self, training, rng))
             }
             Which::Seed(seed) => {
                 let rng = rng.stream(&format!("seed {seed}"));
-                Work::Seed(Seed { networks: self, rng, measured: vec![] })
+                Either::Right(OneByOne::new(Seed { networks: self, rng }))
             }
         }
     }
@@ -362,45 +364,27 @@ impl Runs for Networks {
     }
 }
 
-/// One run.
-#[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "a few of them, each moved once")]
-pub enum Work<'a> {
-    /// A training.
-    Training(Training<'a>),
-    /// The untrained networks of a seed.
-    Seed(Seed<'a>),
-}
+/// A training, or the untrained networks of a seed.
+pub type Work<'a> = Either<Training<'a>, OneByOne<Seed<'a>>>;
 
-/// Where a run is.
-#[derive(Debug, Serialize, Deserialize)]
-pub enum Saved {
-    /// A training.
-    Training(Checkpoint<f32>, Learnt),
-    /// A seed.
-    Seed(Vec<Vec<f64>>),
-}
+/// What a run gave: a training; or of each condition the numbers that it says.
+pub type Outcome = Either<Trained, Vec<Vec<f64>>>;
 
-/// What a run gave.
+/// What a training gave.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Outcome {
-    /// Of a training.
-    Trained {
-        /// At the start.
-        start: Reach,
-        /// At the end.
-        end: Reach,
-        /// How many updates it took, or was given.
-        updates: u64,
-        /// Whether it has solved its task.
-        solved: bool,
-        /// The share of test sequences that is answered rightly.
-        right: f64,
-        /// A hash of the weights at the end.
-        weights: Hash,
-    },
-    /// Of each condition the numbers that it says.
-    Measured(Vec<Vec<f64>>),
+pub struct Trained {
+    /// At the start.
+    pub start: Reach,
+    /// At the end.
+    pub end: Reach,
+    /// How many updates it took, or was given.
+    pub updates: u64,
+    /// Whether it has solved its task.
+    pub solved: bool,
+    /// The share of test sequences that is answered rightly.
+    pub right: f64,
+    /// A hash of the weights at the end.
+    pub weights: Hash,
 }
 
 /// How far ∂c_t/∂c_0 of a network reaches, along sequences of its task.
@@ -421,55 +405,33 @@ pub struct Learnt {
     standing: Standing,
 }
 
-impl Run for Work<'_> {
-    type Saved = Saved;
-    type Outcome = Outcome;
+impl Run for Training<'_> {
+    type Saved = (Checkpoint<f32>, Learnt);
+    type Outcome = Trained;
 
     fn advance(&mut self) -> ControlFlow<()> {
-        match self {
-            Work::Training(training) => training.learner.update(),
-            Work::Seed(seed) => seed.advance(),
-        }
+        self.learner.update()
     }
-    fn save(&self) -> Saved {
-        match self {
-            Work::Training(training) => {
-                let (trainer, standing) = training.learner.save();
-                let start = training.start;
-                Saved::Training(trainer, Learnt { start, standing })
-            }
-            Work::Seed(seed) => Saved::Seed(seed.measured.clone()),
-        }
+    fn save(&self) -> Self::Saved {
+        let (trainer, standing) = self.learner.save();
+        (trainer, Learnt { start: self.start, standing })
     }
-    fn restore(&mut self, saved: Saved) -> Result<(), String> {
-        match (self, saved) {
-            (Work::Training(training), Saved::Training(trainer, learnt)) => {
-                training.start = learnt.start;
-                training.learner.restore((trainer, learnt.standing))
-            }
-            (Work::Seed(seed), Saved::Seed(measured))
-                if measured.len() <= seed.networks.conditions.len() =>
-            {
-                seed.measured = measured;
-                Ok(())
-            }
-            _ => Err("it is that of another kind of run".into()),
-        }
+    fn restore(
+        &mut self,
+        (trainer, learnt): Self::Saved,
+    ) -> Result<(), String> {
+        self.start = learnt.start;
+        self.learner.restore((trainer, learnt.standing))
     }
-    fn outcome(&self) -> Outcome {
-        match self {
-            Work::Training(training) => {
-                let Training { learner, probe, start } = training;
-                Outcome::Trained {
-                    start: *start,
-                    end: reach(learner, probe),
-                    updates: learner.updates(),
-                    solved: learner.standing.solved,
-                    right: learner.standing.right,
-                    weights: Hash::of_weights(&learner.trainer),
-                }
-            }
-            Work::Seed(seed) => Outcome::Measured(seed.measured.clone()),
+    fn outcome(&self) -> Trained {
+        let Training { learner, probe, start } = self;
+        Trained {
+            start: *start,
+            end: reach(learner, probe),
+            updates: learner.updates(),
+            solved: learner.standing.solved,
+            right: learner.standing.right,
+            weights: Hash::of_weights(&learner.trainer),
         }
     }
 }
@@ -503,9 +465,10 @@ fn inputs(
 /// The first lag at which a curve of logarithms, from lag 1 on, is at half
 /// of what it was at lag 0, which is 1.
 pub fn half_life(decades: &[f64]) -> f64 {
-    // Half but for the rounding of a logarithm is half.
-    let half = decades.iter().position(|d| *d <= -LOG10_2 + 1e-12);
-    half.map_or(f64::INFINITY, |at| (at + 1) as f64)
+    let from_0 = [&[0.0], decades].concat();
+    let half =
+        statistics::half_life(ndarray::aview1(&from_0).insert_axis(Axis(0)));
+    half.map_or(f64::INFINITY, |lag| lag as f64)
 }
 // ANCHOR_END: half_life
 
@@ -565,28 +528,27 @@ impl<'a> Training<'a> {
 pub struct Seed<'a> {
     networks: &'a Networks,
     rng: Rng,
-    measured: Vec<Vec<f64>>,
 }
 
-impl Seed<'_> {
-    fn advance(&mut self) -> ControlFlow<()> {
-        let conditions = &self.networks.conditions;
-        let measured = match conditions[self.measured.len()] {
+impl Measure for Seed<'_> {
+    type Found = Vec<f64>;
+
+    fn count(&self) -> usize {
+        self.networks.conditions.len()
+    }
+    fn measure(&mut self, number: usize) -> Vec<f64> {
+        match self.networks.conditions[number] {
             Condition::Asked => {
                 asked(self.networks.config.asked_hidden, &self.rng)
             }
             Condition::Start { hidden, forget, length } => {
                 self.start(hidden, forget, length)
             }
-        };
-        self.measured.push(measured);
-        if self.measured.len() == conditions.len() {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
         }
     }
+}
 
+impl Seed<'_> {
     fn start(&self, hidden: usize, forget: Forget, length: usize) -> Vec<f64> {
         let task = self.networks.config.task;
         let network =
@@ -668,6 +630,7 @@ pub fn asked(hidden: usize, rng: &Rng) -> Vec<f64> {
 mod tests {
     use super::*;
     use crate::experiment::Silent;
+    use std::f64::consts::LOG10_2;
 
     fn small() -> Config {
         Config {

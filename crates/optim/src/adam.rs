@@ -72,8 +72,7 @@ impl Rule for AdamConfig {
         *beta2_power *= beta2;
         let rate = T::from_f64(learning_rate / (1.0 - *beta1_power));
         let correction = T::from_f64((1.0 - *beta2_power).sqrt());
-        let [keep1, take1] = [beta1, 1.0 - beta1].map(T::from_f64);
-        let [keep2, take2] = [beta2, 1.0 - beta2].map(T::from_f64);
+        let means = Means::new(beta1, beta2);
         let epsilon = T::from_f64(epsilon);
         let slope = Slope::new(self.maximize, self.weight_decay);
         if self.amsgrad {
@@ -81,8 +80,7 @@ impl Rule for AdamConfig {
             let moments = m.iter_mut().zip(v).zip(largest);
             for ((p, &g), ((m, v), largest)) in parameters.iter_mut().zip(gradient).zip(moments) {
                 let g = slope.at(*p, g);
-                *m = keep1 * *m + take1 * g;
-                *v = keep2 * *v + take2 * g * g;
+                means.update(m, v, g);
                 *largest = v.at_least(*largest);
                 *p = *p - rate * *m / (largest.sqrt() / correction + epsilon);
             }
@@ -91,11 +89,31 @@ impl Rule for AdamConfig {
             let moments = m.iter_mut().zip(v);
             for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(moments) {
                 let g = slope.at(*p, g);
-                *m = keep1 * *m + take1 * g;
-                *v = keep2 * *v + take2 * g * g;
+                means.update(m, v, g);
                 *p = *p - rate * *m / (v.sqrt() / correction + epsilon);
             }
         }
+    }
+}
+
+/// The running means that they all keep: m ← β₁·m + (1 − β₁)·g, v ← β₂·v + (1 − β₂)·g².
+struct Means<T> {
+    /// β₁ and 1 − β₁, β₂ and 1 − β₂.
+    of_gradient: [T; 2],
+    of_square: [T; 2],
+}
+
+impl<T: Float> Means<T> {
+    fn new(beta1: f64, beta2: f64) -> Means<T> {
+        let of = |beta: f64| [beta, 1.0 - beta].map(T::from_f64);
+        Means { of_gradient: of(beta1), of_square: of(beta2) }
+    }
+    #[inline(always)]
+    fn update(&self, m: &mut T, v: &mut T, g: T) {
+        let [keep, take] = self.of_gradient;
+        *m = keep * *m + take * g;
+        let [keep, take] = self.of_square;
+        *v = keep * *v + take * g * g;
     }
 }
 
@@ -105,6 +123,11 @@ fn shrink<T: Float>(parameters: &mut [T], learning_rate: f64, weight_decay: f64)
         let keep = T::from_f64(1.0 - learning_rate * weight_decay);
         parameters.iter_mut().for_each(|p| *p = keep * *p);
     }
+}
+
+/// How much of the weight decay shrinks the parameters, and how much is a penalty that m and v see.
+fn apart(weight_decay: f64, decoupled: bool) -> [f64; 2] {
+    if decoupled { [weight_decay, 0.0] } else { [0.0, weight_decay] }
 }
 
 /// Adam with decoupled weight decay: θ ← (1 − η·λ)·θ, then the step of [`AdamConfig`] without λ.
@@ -226,20 +249,14 @@ impl Rule for NAdamConfig {
         let of_gradient = T::from_f64(learning_rate * (1.0 - now) / (1.0 - *product));
         let of_mean = T::from_f64(learning_rate * next / (1.0 - *product * next));
         let correction = T::from_f64(1.0 - powi(beta2, *t as u64));
-        let [keep1, take1] = [beta1, 1.0 - beta1].map(T::from_f64);
-        let [keep2, take2] = [beta2, 1.0 - beta2].map(T::from_f64);
+        let means = Means::new(beta1, beta2);
         let epsilon = T::from_f64(epsilon);
-        let penalty = if self.decoupled_weight_decay {
-            shrink(parameters, learning_rate, weight_decay);
-            0.0
-        } else {
-            weight_decay
-        };
+        let [decay, penalty] = apart(weight_decay, self.decoupled_weight_decay);
+        shrink(parameters, learning_rate, decay);
         let slope = Slope::new(self.maximize, penalty);
         for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
             let g = slope.at(*p, g);
-            *m = keep1 * *m + take1 * g;
-            *v = keep2 * *v + take2 * g * g;
+            means.update(m, v, g);
             *p = *p - (of_gradient * g + of_mean * *m) / ((*v / correction).sqrt() + epsilon);
         }
     }
@@ -312,20 +329,14 @@ impl Rule for RAdamConfig {
             T::from_f64(plain * (rectified * (1.0 - beta2_power)).sqrt())
         });
         let plain = T::from_f64(plain);
-        let [keep1, take1] = [beta1, 1.0 - beta1].map(T::from_f64);
-        let [keep2, take2] = [beta2, 1.0 - beta2].map(T::from_f64);
+        let means = Means::new(beta1, beta2);
         let epsilon = T::from_f64(epsilon);
-        let penalty = if self.decoupled_weight_decay {
-            shrink(parameters, learning_rate, weight_decay);
-            0.0
-        } else {
-            weight_decay
-        };
+        let [decay, penalty] = apart(weight_decay, self.decoupled_weight_decay);
+        shrink(parameters, learning_rate, decay);
         let slope = Slope::new(self.maximize, penalty);
         for ((p, &g), (m, v)) in parameters.iter_mut().zip(gradient).zip(m.iter_mut().zip(v)) {
             let g = slope.at(*p, g);
-            *m = keep1 * *m + take1 * g;
-            *v = keep2 * *v + take2 * g * g;
+            means.update(m, v, g);
             *p = *p
                 - match adaptive {
                     Some(rate) => rate * *m / (v.sqrt() + epsilon),

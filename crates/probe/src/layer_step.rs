@@ -2,7 +2,6 @@ use crate::on_tape::ComposedStep;
 use longlag_autodiff::Var;
 use longlag_cells::{Cell, Layer, RecurrentCell, State};
 use longlag_numerics::{Parameters, Scalar};
-use ndarray::ArrayView2;
 
 /// A layer with its weights, as the instruments take it: the step that [`OnTape`](crate::OnTape) makes a
 /// [`RecurrentStep`](crate::RecurrentStep) of.
@@ -27,14 +26,14 @@ impl<C: RecurrentCell> ComposedStep for LayerStep<'_, C> {
         cell.shapes(*input, *hidden).b_ih[1]
     }
     fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>> {
-        let constant =
-            |w: &ArrayView2<'_, f64>| (!w.is_empty()).then(|| x.tape().constant(&w.mapv(T::of).view()));
-        let zero = |y: &mut [T]| y.fill(T::of(0.0));
-        let nothing = || x.tape().constant_with(1, 1, zero);
         // ANCHOR: step
-        let views = self.layer.views(self.parameters);
-        let mut w = views.map(|w| constant(w).unwrap_or_else(nothing));
-        let of_state = !views.b_hh.is_empty();
+        let constant = |name: &str| {
+            let values = self.parameters.view(name).mapv(T::of);
+            x.tape().constant(&values.view())
+        };
+        let mut w = self.layer.weights_by(x.tape(), constant);
+        let Layer { cell, input, hidden, .. } = self.layer;
+        let of_state = cell.shapes(*input, *hidden).b_hh[1] > 0;
         let bias = if of_state { &mut w.b_hh } else { &mut w.b_ih };
         *bias = *bias + dz;
         let state = State { h: state[0], c: state.get(1).copied() };

@@ -2,46 +2,30 @@
 
 use super::{Config, USUAL, training_key};
 use crate::protocol::{
-    Claim, Contrast, GROWTH_MARGIN, Prediction, Primary, Rule,
-    SEEDS_OF_MEASUREMENTS,
+    Claim, Contrast, GROWTH_MARGIN, Prediction, SEEDS_OF_MEASUREMENTS,
 };
 use longlag_report::{LookupError, Report, Value};
 
-const fn claim(
-    id: &'static str,
-    statement: &'static str,
-    contrast: &'static str,
-    predicts: Prediction,
-    measure: fn(&Report) -> Result<Vec<Contrast>, LookupError>,
-) -> Claim {
-    let rule = Rule::Measured(Primary {
-        contrast,
-        predicts,
-        seeds: SEEDS_OF_MEASUREMENTS,
-        only_if: None,
-        measure,
-    });
-    Claim { id, statement, rule }
-}
-
 // ANCHOR: claims
 pub(super) const ALL: &[Claim] = &[
-    claim(
+    Claim::measured(
         "A3",
         "The LSTM avoids the vanishing gradient by its gates.",
         "growth of ∂c_T/∂c_k by all paths, 0 if it grows, forget bias 1 and gain 1/√3, at the start and trained",
         Prediction::Within(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| {
             let lost = |_: f64, total: f64| total.min(0.0);
             contrasts(report, lost)
         },
     ),
-    claim(
+    Claim::measured(
         "A3, mitigates",
         "The LSTM's gates keep more of the gradient than a plain network has.",
         "growth of ∂c_T/∂c_k of the LSTM by all paths less that of ∂h_T/∂h_k of the tanh RNN, equal gain, at the \
          start",
         Prediction::Beyond(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| {
             let at = |&hidden: &usize| {
                 let of = |what: &str| {
@@ -56,12 +40,13 @@ pub(super) const ALL: &[Claim] = &[
             config(report).widths.iter().map(at).collect()
         },
     ),
-    claim(
+    Claim::measured(
         "B1",
         "The gradient along the cell state is the product of the forget gates.",
         "growth of ∂c_T/∂c_k by all paths less that by the direct path, forget bias 1 and gain 1/√3, at the start \
          and trained",
         Prediction::Within(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| contrasts(report, |direct, total| total - direct),
     ),
 ];

@@ -2,9 +2,10 @@
 
 use super::{
     Carousel, Condition, Config, DRAWN, LAG_STEP, Look, Networks, ONCE,
-    Outcome, Place, training_key,
+    Outcome, Place, Trained, training_key,
 };
 use crate::experiment::Experiment;
+use crate::runs::Either;
 use crate::summary::{add_band, add_facts, spread};
 use longlag_numerics::Real;
 use longlag_probe::statistics::median;
@@ -26,13 +27,8 @@ const EARLIER: [(f64, f64); 6] = [
 impl Networks {
     pub(super) fn summary(&self, outcomes: &[Outcome]) -> Report {
         let mut report = Report::new(Carousel::NAME, &self.config);
-        let measured: Vec<&Vec<Vec<f64>>> = outcomes
-            .iter()
-            .filter_map(|outcome| match outcome {
-                Outcome::Measured(measured) => Some(measured),
-                Outcome::Trained { .. } => None,
-            })
-            .collect();
+        let measured: Vec<&Vec<Vec<f64>>> =
+            outcomes.iter().filter_map(Either::right).collect();
         let mut map = vec![];
         for (i, condition) in self.conditions.iter().enumerate() {
             let of: Vec<&[f64]> = measured.iter().map(|m| &m[i][..]).collect();
@@ -301,9 +297,9 @@ impl Networks {
 /// Of a training: looks, whether the task is solved, the hash of the weights.
 fn trained(outcome: &Outcome) -> (&[Look], bool, String) {
     match outcome {
-        Outcome::Trained { looks, solved, weights } => {
+        Either::Left(Trained { looks, solved, weights }) => {
             (looks, *solved, weights.to_string())
         }
-        Outcome::Measured(_) => unreachable!("trainings come first"),
+        Either::Right(_) => unreachable!("trainings come first"),
     }
 }

@@ -2,44 +2,28 @@
 
 use super::{Activation, Config, Setting, gaussian, starts};
 use crate::protocol::{
-    Claim, Contrast, GROWTH_MARGIN, Prediction, Primary, Rule,
-    SEEDS_OF_MEASUREMENTS,
+    Claim, Contrast, GROWTH_MARGIN, Prediction, SEEDS_OF_MEASUREMENTS,
 };
 use longlag_cells::init::Init;
 use longlag_report::{LookupError, Report};
 
-const fn claim(
-    id: &'static str,
-    statement: &'static str,
-    contrast: &'static str,
-    predicts: Prediction,
-    measure: fn(&Report) -> Result<Vec<Contrast>, LookupError>,
-) -> Claim {
-    let rule = Rule::Measured(Primary {
-        contrast,
-        predicts,
-        seeds: SEEDS_OF_MEASUREMENTS,
-        only_if: None,
-        measure,
-    });
-    Claim { id, statement, rule }
-}
-
 // ANCHOR: claims
 pub(super) const ALL: &[Claim] = &[
-    claim(
+    Claim::measured(
         "A16",
         "The gradient of a plain network vanishes exponentially in the length: every further step costs the \
          same factor.",
         "growth rate over four times as many steps less that over 100 steps, tanh, Gaussian of gain 1",
         Prediction::Within(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| lengths(report, "four", "once"),
     ),
-    claim(
+    Claim::measured(
         "B3",
         "An eigenvalue of the recurrent matrix above 1 (logistic: 4) makes gradients explode.",
         "growth rate, at a spectral radius of 1.5 with tanh and of 4 with the logistic function",
         Prediction::Beyond(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| {
             let radius = |radius: f64| {
                 let init = Init::SpectralRadius { radius };
@@ -50,32 +34,35 @@ pub(super) const ALL: &[Claim] = &[
             Ok([tanh, logistic].concat())
         },
     ),
-    claim(
+    Claim::measured(
         "B13a",
         "ReLU in place of tanh: the gradient neither vanishes nor explodes.",
         "growth rate, ReLU, Gaussian of gain 1 and of gain √2",
         Prediction::Within(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| {
             let he = ("he".to_owned(), Init::Zero);
             let one = rates(report, Activation::Relu, &gaussian(1.0))?;
             Ok([one, rates(report, Activation::Relu, &he)?].concat())
         },
     ),
-    claim(
+    Claim::measured(
         "B13b",
         "ReLU and a start at the identity: the gradient neither vanishes nor explodes.",
         "growth rate, ReLU, identity",
         Prediction::Within(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| {
             let [.., identity] = starts();
             rates(report, Activation::Relu, &identity)
         },
     ),
-    claim(
+    Claim::measured(
         "B13c",
         "It is underflow: numbers with a wider range keep more of the gradient.",
         "growth rate in f64 less that in f32, over all steps that f32 has numbers for",
         Prediction::Beyond(GROWTH_MARGIN),
+        SEEDS_OF_MEASUREMENTS,
         |report| lengths(report, "in_f64", "in_f32"),
     ),
 ];

@@ -193,20 +193,33 @@ impl ComposedStep for NoisyLstm {
     ) -> Vec<Var<'t, T>> {
         let tape = x.tape();
         let constant = |a: &Array2<f64>| tape.constant(&a.mapv(T::of).view());
-        // An input layer with nothing to read.
-        let nothing = constant(&Array2::zeros((x.shape()[0], 1)));
-        let w = Weights {
-            w_ih: constant(&Array2::zeros((self.sums(), 1))),
-            w_hh: constant(&self.w_hh),
-            b_ih: x,
-            b_hh: constant(&self.bias) + dz,
-            per_unit: None,
-            w_hr: None,
-        };
-        let state = State { h: state[0], c: Some(state[1]) };
-        let State { h, c } = Cell::Lstm.step(&w, nothing, state);
-        [h].into_iter().chain(c).collect()
+        let (w_hh, bias) = (constant(&self.w_hh), constant(&self.bias) + dz);
+        driven(w_hh, x, bias, [state[0], state[1]]).to_vec()
     }
+}
+
+/// One step of an LSTM whose input is `x` itself, (B, 4·H), from h and c to
+/// the next.
+pub(crate) fn driven<'t, T: Scalar>(
+    w_hh: Var<'t, T>,
+    x: Var<'t, T>,
+    bias: Var<'t, T>,
+    [h, c]: [Var<'t, T>; 2],
+) -> [Var<'t, T>; 2] {
+    let zeros = |rows| x.tape().constant_with(rows, 1, |y| y.fill(T::of(0.0)));
+    let ([batch, _], [rows, _]) = (x.shape(), w_hh.shape());
+    let w = Weights {
+        // An input layer with nothing to read.
+        w_ih: zeros(rows),
+        w_hh,
+        b_ih: x,
+        b_hh: bias,
+        per_unit: None,
+        w_hr: None,
+    };
+    let State { h, c } =
+        Cell::Lstm.step(&w, zeros(batch), State { h, c: Some(c) });
+    [h, c.expect("an LSTM has a cell state")]
 }
 // ANCHOR_END: lstm
 

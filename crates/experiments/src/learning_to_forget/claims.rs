@@ -2,31 +2,15 @@
 
 use super::{Config, Kind};
 use crate::protocol::{
-    Claim, Contrast, FACTOR_MARGIN, GROWTH_MARGIN, Prediction, Primary, Rule,
-    SEEDS, SEEDS_OF_MEASUREMENTS, SUCCESS_MARGIN,
+    Claim, Contrast, FACTOR_MARGIN, GROWTH_MARGIN, Prediction, SEEDS,
+    SEEDS_OF_MEASUREMENTS, SUCCESS_MARGIN,
 };
 use crate::summary::key_of;
 use longlag_report::{LookupError, Report};
 
-type Measure = fn(&Report) -> Result<Vec<Contrast>, LookupError>;
-
-const fn claim(
-    id: &'static str,
-    statement: &'static str,
-    contrast: &'static str,
-    predicts: Prediction,
-    seeds: usize,
-    measure: Measure,
-) -> Claim {
-    let only_if = None;
-    let rule =
-        Rule::Measured(Primary { contrast, predicts, seeds, only_if, measure });
-    Claim { id, statement, rule }
-}
-
 // ANCHOR: claims
 pub(super) const ALL: &[Claim] = &[
-    claim(
+    Claim::measured(
         "A8",
         "A forget gate near 1 is saturated and forgets the far gradient.",
         "growth of the gradient along c per 100 steps, over all paths, at f = 0.5 less that at f = 0.999",
@@ -34,7 +18,7 @@ pub(super) const ALL: &[Claim] = &[
         SEEDS_OF_MEASUREMENTS,
         |report| gradients(report, 0.5, 0.999),
     ),
-    claim(
+    Claim::measured(
         "A8, near 0",
         "A forget gate near 0 blocks the gradient.",
         "growth of the gradient along c per 100 steps, over all paths, at f = 0.9 less that at f = 0.1",
@@ -42,7 +26,7 @@ pub(super) const ALL: &[Claim] = &[
         SEEDS_OF_MEASUREMENTS,
         |report| gradients(report, 0.9, 0.1),
     ),
-    claim(
+    Claim::measured(
         "A8, its own signal",
         "A forget gate near 1 is saturated, so it hardly gets a gradient of its own.",
         "root mean square of the gradient of c after the most steps by the gate's bias, at f = 0.5 over that at f = 0.999",
@@ -50,7 +34,7 @@ pub(super) const ALL: &[Claim] = &[
         SEEDS_OF_MEASUREMENTS,
         |report| signals(report, 0.5, 0.999),
     ),
-    claim(
+    Claim::measured(
         "B2",
         "The LSTM of 1997 had three gates: like today's, it goes on in a stream that nobody resets.",
         "success on the stream of the LSTM without a forget gate less that of the one with it",
@@ -65,7 +49,7 @@ pub(super) const ALL: &[Claim] = &[
             pairs.map(|pair| successes(report, pair)).into_iter().collect()
         },
     ),
-    claim(
+    Claim::measured(
         "B5",
         "The tanh bounds the cell: |c| stays at 1 or below.",
         "largest |c| along the stream after training, over 1",

@@ -1,9 +1,9 @@
 //! An LSTM whose forget gate is held at one value.
 
+use crate::law_of_the_product::driven;
 use crate::summary::spread;
 use longlag_autodiff::Var;
 use longlag_cells::init::Init;
-use longlag_cells::{Cell, RecurrentCell, State, Weights};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Real, Scalar};
 use longlag_probe::{ComposedStep, OnTape, RecurrentStep};
@@ -40,18 +40,10 @@ impl ComposedStep for Clamped {
         let constant = |a: &Array2<f64>| tape.constant(&a.mapv(T::of).view());
         let zeros = |columns| constant(&Array2::zeros((batch, columns)));
         let bias = [zeros(hidden), state[2], zeros(2 * hidden)];
-        let w = Weights {
-            // An input layer with nothing to read.
-            w_ih: constant(&Array2::zeros((self.sums(), 1))),
-            w_hh: constant(&self.w_hh),
-            b_ih: x,
-            b_hh: tape.beside(&bias) + dz,
-            per_unit: None,
-            w_hr: None,
-        };
-        let from = State { h: state[0], c: Some(state[1]) };
-        let State { h, c } = Cell::Lstm.step(&w, zeros(1), from);
-        vec![h, c.expect("an LSTM has a cell state"), state[2]]
+        let bias = tape.beside(&bias) + dz;
+        let from = [state[0], state[1]];
+        let [h, c] = driven(constant(&self.w_hh), x, bias, from);
+        vec![h, c, state[2]]
     }
 }
 // ANCHOR_END: clamped

@@ -4,6 +4,7 @@ use super::{
     Config, Experiment, Gates, Held, Learner, LearningToForget, Learnt,
     Outcome, signal_of_white_drive,
 };
+use crate::runs::Either;
 use crate::summary::{add_band, add_facts, key_of, spread};
 use crate::tasks::LETTERS;
 use longlag_numerics::Real;
@@ -12,20 +13,10 @@ use std::f64::consts::LN_10;
 
 pub(super) fn summary(config: &Config, outcomes: &[Outcome]) -> Report {
     let mut report = Report::new(LearningToForget::NAME, config);
-    let learnt: Vec<&Learnt> = outcomes
-        .iter()
-        .filter_map(|o| match o {
-            Outcome::Stream(learnt) => Some(learnt),
-            Outcome::Held(_) => None,
-        })
-        .collect();
-    let held: Vec<&[Held]> = outcomes
-        .iter()
-        .filter_map(|o| match o {
-            Outcome::Held(held) => Some(&held[..]),
-            Outcome::Stream(_) => None,
-        })
-        .collect();
+    let learnt: Vec<&Learnt> =
+        outcomes.iter().filter_map(Either::left).collect();
+    let held: Vec<&[Held]> =
+        outcomes.iter().filter_map(Either::right).map(Vec::as_slice).collect();
     for (learner, of) in
         config.learners.iter().zip(learnt.chunks(config.seeds as usize))
     {

@@ -257,6 +257,20 @@ pub struct Finding {
 }
 
 impl Claim {
+    /// One that is measured, under all conditions that were declared first.
+    pub const fn measured(
+        id: &'static str,
+        statement: &'static str,
+        contrast: &'static str,
+        predicts: Prediction,
+        seeds: usize,
+        measure: fn(&Report) -> Result<Vec<Contrast>, LookupError>,
+    ) -> Claim {
+        let only_if = None;
+        let rule = Primary { contrast, predicts, seeds, only_if, measure };
+        Claim { id, statement, rule: Rule::Measured(rule) }
+    }
+
     /// Judges it by a report of the experiment that lists it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@
 
 use super::{
     CURVE, Condition, Config, Forget, NONE, Networks, ONE, Outcome, PUBLISHED,
-    Reach, StillVanishing, training_key,
+    Reach, StillVanishing, Trained, training_key,
 };
 use crate::experiment::Experiment;
 use crate::protocol::{
@@ -10,6 +10,7 @@ use crate::protocol::{
     Primary, Rule, SEEDS, SEEDS_OF_MEASUREMENTS, SUCCESS_MARGIN, SolveTime,
     clopper_pearson,
 };
+use crate::runs::Either;
 use crate::summary::{add_band, add_facts, spread};
 use longlag_numerics::Real;
 use longlag_report::{LookupError, Number, Report};
@@ -99,13 +100,8 @@ fn add_seeds(report: &mut Report, name: String, values: Vec<f64>) {
 impl Networks {
     pub(super) fn summary(&self, outcomes: &[Outcome]) -> Report {
         let mut report = Report::new(StillVanishing::NAME, &self.config);
-        let measured: Vec<&Vec<Vec<f64>>> = outcomes
-            .iter()
-            .filter_map(|outcome| match outcome {
-                Outcome::Measured(measured) => Some(measured),
-                Outcome::Trained { .. } => None,
-            })
-            .collect();
+        let measured: Vec<&Vec<Vec<f64>>> =
+            outcomes.iter().filter_map(Either::right).collect();
         let mut half_lives = vec![];
         for (i, condition) in self.conditions.iter().enumerate() {
             let of: Vec<&[f64]> = measured.iter().map(|m| &m[i][..]).collect();
@@ -196,14 +192,14 @@ impl Networks {
             let mut reaches: [Vec<Reach>; 2] = [vec![], vec![]];
             let mut times = vec![];
             for (run, outcome) in outcomes.iter().enumerate() {
-                let Outcome::Trained {
+                let Either::Left(Trained {
                     start,
                     end,
                     updates,
                     solved,
                     right,
                     weights,
-                } = outcome
+                }) = outcome
                 else {
                     unreachable!("trainings come first")
                 };

@@ -6,7 +6,7 @@ use longlag_autodiff::{Dual, Tape, Var};
 use longlag_cells::{Cell, Forget, Initialisation, Layer, LstmParts, RecurrentCell, State, reference};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Scalar};
-use longlag_probe::{ComposedStep, OnTape};
+use longlag_probe::{ComposedStep, LayerStep, OnTape};
 use ndarray::{Array2, Array3};
 
 /// A layer with its weights.
@@ -70,20 +70,21 @@ impl Probed {
     }
 }
 
+impl Probed {
+    fn step(&self) -> LayerStep<'_> {
+        LayerStep { layer: &self.layer, parameters: &self.parameters }
+    }
+}
+
 impl ComposedStep for Probed {
     fn parts(&self) -> Vec<usize> {
-        vec![self.layer.hidden; 1 + usize::from(self.layer.cell.has_c())]
+        self.step().parts()
     }
     fn sums(&self) -> usize {
-        self.layer.cell.gates().len() * self.layer.hidden
+        self.step().sums()
     }
     fn record<'t, T: Scalar>(&self, x: Var<'t, T>, state: &[Var<'t, T>], dz: Var<'t, T>) -> Vec<Var<'t, T>> {
-        let constant = |w: ndarray::ArrayView2<'_, f64>| x.tape().constant(&w.mapv(T::of).view());
-        let mut w = self.layer.views(&self.parameters).map(|w| constant(*w));
-        w.b_hh = w.b_hh + dz;
-        let state = State { h: state[0], c: state.get(1).copied() };
-        let State { h, c } = self.layer.cell.step(&w, x, state);
-        [h].into_iter().chain(c).collect()
+        self.step().record(x, state, dz)
     }
 }
 
