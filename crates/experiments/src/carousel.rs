@@ -16,9 +16,8 @@ use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
 use crate::law_of_the_product::{Activation, Plain};
-use crate::lstm_paths::{
-    DrivenLstm, Learner, Schedule, Standing, gain, input_of,
-};
+use crate::learner::{Learner, Lesson, Schedule, Standing};
+use crate::lstm_paths::{DrivenLstm, gain, input_of};
 use crate::protocol::Claim;
 use crate::runs::{
     Either, Hash, Measure, OneByOne, Recorded, Run, Runs, run_all,
@@ -425,7 +424,7 @@ impl Run for Training<'_> {
 #[derive(Debug)]
 pub struct Training<'a> {
     config: &'a Config,
-    learner: Learner<'a, TemporalOrder>,
+    learner: Learner<'a>,
     /// Sequences that it is looked at along, (T, B, I).
     probe: Array3<f64>,
     looks: Vec<Look>,
@@ -449,8 +448,9 @@ impl<'a> Training<'a> {
         let start = network.parameters(&start, &rng.stream("weights"));
         let batches = rng.stream("batches");
         let probe = task.batch(config.probes, &mut rng.stream("probe"));
-        let given = (schedule, task, test);
-        let learner = Learner::new(given, network, start, batches);
+        let lesson = Lesson { task, test, budget: schedule.budget() };
+        let trainer = schedule.trainer();
+        let learner = Learner::new(lesson, network, &trainer, start, batches);
         let probe = input_of(&probe);
         let mut training = Training { config, learner, probe, looks: vec![] };
         if training.is_watched() && config.looks.contains(&0) {
@@ -461,13 +461,13 @@ impl<'a> Training<'a> {
 
     /// At the other widths only the end counts.
     fn is_watched(&self) -> bool {
-        self.learner.network.layer.hidden == self.config.widths[0]
+        self.learner.model.layer.hidden == self.config.widths[0]
     }
 
     // ANCHOR: look
     fn look(&mut self) {
         let learner = &self.learner;
-        let driven = learner.driven(self.probe.view());
+        let driven = DrivenLstm::of_learner(learner, self.probe.view());
         let (steps, sequences, _) = self.probe.dim();
         let reach: Vec<[f64; 2]> =
             (0..sequences).map(|n| driven.reach(n, 0)).collect();
@@ -476,7 +476,7 @@ impl<'a> Training<'a> {
             100.0 * spread(decades)[1] / steps as f64
         };
         let weights = learner.trainer.parameters.map(f64::from);
-        let w = learner.network.layer.views(&weights);
+        let w = learner.model.layer.views(&weights);
         self.looks.push(Look {
             update: learner.updates(),
             bias: driven.mean_forget_logit(),

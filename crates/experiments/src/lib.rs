@@ -8,6 +8,7 @@
 //! - [`runs`]: long work that is recorded, goes on where it was stopped, and is replayed.
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
+//! - [`learner`]: a network that learns a task until it is solved. [`trials`]: many of them, as data.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
 //! - One module for each experiment.
 
@@ -17,6 +18,7 @@ mod experiment;
 pub mod first_race;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
+pub mod learner;
 pub mod learning_to_forget;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
@@ -26,6 +28,7 @@ pub mod runs;
 pub mod still_vanishing;
 pub mod summary;
 pub mod tasks;
+pub mod trials;
 pub mod trust_the_gradient;
 
 pub use experiment::{

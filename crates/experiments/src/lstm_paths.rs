@@ -1,25 +1,20 @@
 //! What experiments on the paths through an LSTM share: one that runs along a trajectory, with ∂c_t/∂c_k followed by
-//! the direct path and by all, and the training of one.
+//! the direct path and by all.
 //!
 //! The key decision: **an LSTM is its recurrent weights and what comes into its sums.** Noise, or a network's
 //! input times its input weights: both are numbers that are added before the gates, and what follows is the same.
 
-use crate::ConfigError;
 use crate::law_of_the_product::NoisyLstm;
-use crate::tasks::{Batch, Task};
-use longlag_autodiff::Tape;
+use crate::learner::Learner;
+use crate::tasks::Batch;
+use longlag_cells::Layer;
 use longlag_cells::init::Init;
-use longlag_cells::{Layer, Network};
 use longlag_numerics::product::product;
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, slice};
-use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
 use longlag_probe::paths::Paths;
 use longlag_probe::{OnTape, Trajectory, jacobian};
-use longlag_train::{Checkpoint, Trainer};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Slice};
-use serde::{Deserialize, Serialize};
-use std::ops::ControlFlow;
 
 /// An LSTM and B trajectories of it.
 #[derive(Debug)]
@@ -80,6 +75,15 @@ impl DrivenLstm {
         }
         let start = Array2::zeros((batch, 2 * layer.hidden));
         DrivenLstm::run(w.w_hh.to_owned(), sums, start.view())
+    }
+
+    /// The layer of a network that learns, with the weights of now, on the input `x` (T, B, I).
+    pub(crate) fn of_learner(
+        learner: &Learner<'_>,
+        x: ArrayView3<'_, f64>,
+    ) -> DrivenLstm {
+        let parameters = learner.trainer.parameters.map(f64::from);
+        DrivenLstm::of_layer(&learner.model.layer, &parameters, x)
     }
 
     // ANCHOR: follow
@@ -145,172 +149,6 @@ pub fn gain(w_hh: ArrayView2<'_, f64>) -> f64 {
 }
 // ANCHOR_END: gain
 
-/// How LSTMs are trained, by Adam.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Schedule {
-    /// The optimizer's.
-    pub learning_rate: f64,
-    /// Sequences in a batch.
-    pub batch: usize,
-    /// How gradients are clipped.
-    pub clip: Clip,
-    /// The most updates. A training ends before when the task is solved.
-    pub updates: u64,
-    /// Whether it is, is asked every so many updates.
-    pub ask_every: u64,
-    /// By so many sequences.
-    pub test: usize,
-    /// It is, if at most this share of them is answered wrongly.
-    pub wrong: f64,
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Schedule {
-            learning_rate: 5e-3,
-            batch: 20,
-            clip: Clip::Norm(1.0),
-            updates: 2000,
-            ask_every: 50,
-            test: 500,
-            wrong: 0.01,
-        }
-    }
-}
-
-impl Schedule {
-    /// Whether it can be followed.
-    pub(crate) fn check(&self) -> Result<(), ConfigError> {
-        let counts = [
-            ("batch", self.batch as u64, 100_000),
-            ("updates", self.updates, 10_000_000),
-            ("ask_every", self.ask_every, 10_000_000),
-            ("test", self.test as u64, 1_000_000),
-        ];
-        for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
-        }
-        let shares =
-            [("learning_rate", self.learning_rate), ("wrong", self.wrong)];
-        for (field, value) in shares {
-            let good = (0.0..1.0).contains(&value);
-            let rule = "it must be from 0 to below 1";
-            ConfigError::unless(good, field, value, rule)?;
-        }
-        Ok(())
-    }
-}
-
-/// What is known of a training besides its weights.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Standing {
-    /// The share of test sequences that is answered rightly.
-    pub(crate) right: f64,
-    pub(crate) solved: bool,
-    diverged: bool,
-}
-
-/// An LSTM that learns a task.
-#[derive(Debug)]
-pub(crate) struct Learner<'a, K> {
-    schedule: &'a Schedule,
-    task: &'a K,
-    test: &'a Batch,
-    pub(crate) network: Network,
-    pub(crate) trainer: Trainer<f32>,
-    batches: Rng,
-    pub(crate) standing: Standing,
-}
-
-impl<'a, K: Task> Learner<'a, K> {
-    pub(crate) fn new(
-        (schedule, task, test): (&'a Schedule, &'a K, &'a Batch),
-        network: Network,
-        start: Parameters<f32>,
-        batches: Rng,
-    ) -> Self {
-        let learning_rate = schedule.learning_rate;
-        let adam = AdamConfig { learning_rate, ..AdamConfig::default() };
-        let adam = OptimizerConfig::Adam(adam);
-        let trainer = Trainer::new(start, adam, schedule.clip);
-        let standing = Standing { right: 0.0, solved: false, diverged: false };
-        let mut learner = Learner {
-            schedule,
-            task,
-            test,
-            network,
-            trainer,
-            batches,
-            standing,
-        };
-        learner.ask();
-        learner
-    }
-
-    /// Asks whether the task is solved.
-    fn ask(&mut self) {
-        let tape = Tape::new();
-        let bound = tape.bind(&self.trainer.parameters);
-        let outputs = self.test.outputs(&self.network, &bound).value();
-        let right = self.test.right(outputs.view());
-        let share = right.iter().filter(|&&right| right).count() as f64
-            / right.len() as f64;
-        self.standing.right = share;
-        self.standing.solved = 1.0 - share <= self.schedule.wrong;
-    }
-
-    /// One update; breaks if it was the last.
-    pub(crate) fn update(&mut self) -> ControlFlow<()> {
-        let Schedule { updates, ask_every, batch, .. } = *self.schedule;
-        let mut draw = self.batches.stream(&self.updates().to_string());
-        let batch = self.task.batch(batch, &mut draw);
-        let network = &self.network;
-        let result = self
-            .trainer
-            .update(|p| batch.loss(batch.outputs(network, p)), |_| {});
-        if result.is_err() {
-            self.standing.diverged = true;
-            return ControlFlow::Break(());
-        }
-        let done = self.updates();
-        if done.is_multiple_of(ask_every) || done == updates {
-            self.ask();
-        }
-        if self.standing.solved || done == updates {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
-
-    pub(crate) fn updates(&self) -> u64 {
-        self.trainer.updates()
-    }
-
-    /// Its layer with the weights of now, on the input `x` (T, B, I).
-    pub(crate) fn driven(&self, x: ArrayView3<'_, f64>) -> DrivenLstm {
-        let parameters = self.trainer.parameters.map(f64::from);
-        DrivenLstm::of_layer(&self.network.layer, &parameters, x)
-    }
-
-    /// What [`restore`](Self::restore) goes on from.
-    pub(crate) fn save(&self) -> (Checkpoint<f32>, Standing) {
-        (self.trainer.checkpoint(), self.standing)
-    }
-
-    pub(crate) fn restore(
-        &mut self,
-        (trainer, standing): (Checkpoint<f32>, Standing),
-    ) -> Result<(), String> {
-        self.trainer.restore(trainer).map_err(|error| error.to_string())?;
-        self.standing = standing;
-        Ok(())
-    }
-}
-
 /// Sequences of a task as an input (T, B, I), where all have T steps.
 pub(crate) fn input_of(batch: &Batch) -> Array3<f64> {
     let size = batch.lengths.len();
@@ -322,6 +160,7 @@ pub(crate) fn input_of(batch: &Batch) -> Array3<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use longlag_autodiff::Tape;
     use longlag_cells::{Cell, Initialisation};
     use longlag_numerics::Real;
     use std::f64::consts::LOG10_E;

@@ -14,7 +14,8 @@ mod report;
 use crate::experiment::{
     ConfigError, Experiment, FigureSpec, Progress, unlike,
 };
-use crate::lstm_paths::{DrivenLstm, Learner, Schedule, Standing};
+use crate::learner::{Learner, Lesson, Schedule, Standing};
+use crate::lstm_paths::DrivenLstm;
 use crate::protocol::Claim;
 use crate::runs::{
     Either, Hash, Measure, OneByOne, Recorded, Run, Runs, run_all,
@@ -439,7 +440,7 @@ impl Run for Training<'_> {
 /// A training, and where it began.
 #[derive(Debug)]
 pub struct Training<'a> {
-    learner: Learner<'a, Adding>,
+    learner: Learner<'a>,
     /// Sequences that it is measured along, (T, B, I).
     probe: Array3<f64>,
     start: Reach,
@@ -488,8 +489,8 @@ fn rate(curve: &[f64]) -> f64 {
     100.0 * curve[steps - 1] / steps as f64
 }
 
-fn reach(learner: &Learner<'_, Adding>, probe: &Array3<f64>) -> Reach {
-    let driven = learner.driven(probe.view());
+fn reach(learner: &Learner<'_>, probe: &Array3<f64>) -> Reach {
+    let driven = DrivenLstm::of_learner(learner, probe.view());
     let all: Vec<[Vec<f64>; 2]> =
         (0..probe.dim().1).map(|n| curves(&driven, n, 0)).collect();
     let middle = |of: fn(&[f64]) -> f64, path: usize| {
@@ -513,9 +514,10 @@ impl<'a> Training<'a> {
             Network::new(Cell::Lstm, task.inputs(), hidden, task.outputs());
         let weights = rng.stream("weights");
         let start = forget.parameters(&network, task.steps, &weights);
-        let given = (schedule, task, test);
+        let lesson = Lesson { task, test, budget: schedule.budget() };
         let batches = rng.stream("batches");
-        let learner = Learner::new(given, network, start, batches);
+        let trainer = schedule.trainer();
+        let learner = Learner::new(lesson, network, &trainer, start, batches);
         let mut sequences = rng.stream("probe");
         let probe = inputs(*task, task.steps, *probes, &mut sequences);
         let start = reach(&learner, &probe);

@@ -1,0 +1,3 @@
+//! What the experiments are made of, from outside.
+
+mod trials;
