@@ -77,8 +77,8 @@ fn replay_last(experiment: &'static Entry, isa: Isa, threads: usize) {
     assert_eq!(isa::ran(), [isa], "{}: kernels of this set alone ran", experiment.name);
 }
 
-/// Asserts that all runs give what the first gives, and prints which ran.
-fn assert_same(experiment: &Entry, which: &str, config: &str, runs: &[(Isa, usize)]) {
+/// Asserts that all runs give what the first gives, prints which ran, and returns their report.
+fn assert_same(experiment: &Entry, which: &str, config: &str, runs: &[(Isa, usize)]) -> Report {
     let name = |(isa, threads): (Isa, usize)| format!("{isa} on {threads}");
     let first = run(experiment, config, runs[0]);
     for &other in &runs[1..] {
@@ -91,6 +91,7 @@ fn assert_same(experiment: &Entry, which: &str, config: &str, runs: &[(Isa, usiz
     // Not by `println!`, which a test that passes keeps to itself.
     let ran = format!("same bits: {}, {which}: {} threads\n", experiment.name, runs.join(", "));
     std::io::stderr().write_all(ran.as_bytes()).expect("there is a standard error stream");
+    first
 }
 
 #[test]
@@ -114,7 +115,14 @@ fn every_thread_count_and_instruction_set_gives_the_same_bits() {
         }
 
         let every: Vec<(Isa, usize)> = sets.iter().flat_map(|&isa| [(isa, 1), (isa, 2)]).collect();
-        assert_same(experiment, "shortened", shortened(experiment), &every);
+        let report = assert_same(experiment, "shortened", shortened(experiment), &every);
+        // What it is drawn as and judged by is in every report of it.
+        for figure in experiment.figures {
+            (figure.draw)(&report).unwrap_or_else(|error| panic!("{}: {error}", figure.name));
+        }
+        for claim in experiment.claims {
+            claim.judge(&report).unwrap_or_else(|error| panic!("{}: {error}", claim.id));
+        }
     }
 }
 
