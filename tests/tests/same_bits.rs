@@ -52,6 +52,10 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
                  ] }"#
         }
+        "cliffs-and-clipping" => {
+            r#"{ "seeds": 1, "map_seeds": 1, "longer": 25, "widths": [3, 2], "rates": [0.1], "batches": 2,
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "trained": 1 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

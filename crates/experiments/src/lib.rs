@@ -9,10 +9,12 @@
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - [`learner`]: a network that learns a task until it is solved. [`trials`]: many of them, as data.
+//! - [`update_shares`]: what an update of recurrent weights is made of, lag by lag.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
 //! - One module for each experiment.
 
 pub mod carousel;
+pub mod cliffs_and_clipping;
 pub mod digits;
 mod experiment;
 pub mod first_race;
@@ -30,6 +32,7 @@ pub mod summary;
 pub mod tasks;
 pub mod trials;
 pub mod trust_the_gradient;
+pub mod update_shares;
 
 pub use experiment::{
     ConfigError, Entry, Experiment, FigureSpec, Prepared, PreparedRuns,
@@ -38,7 +41,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 8] = [
+    static ALL: [Entry; 9] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -47,6 +50,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
     ];
     &ALL
 }
