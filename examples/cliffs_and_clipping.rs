@@ -74,12 +74,13 @@ mod solutions {
         assert!(slow > 0.03 && clipped < 1e-3, "{slow} {clipped}");
     }
 
-    /// Exercise 3: by value it works as well, with two weights.
+    /// Exercise 3: a threshold that is never reached is none.
     #[test]
-    fn by_value_it_works_here() {
+    fn a_threshold_can_be_too_large() {
         // ANCHOR: third
-        let by_value = ends(RATE, Clip::Value(LIMIT), UPDATES);
+        let [small, large] = [LIMIT, 100.0 * LIMIT]
+            .map(|limit| ends(RATE, Clip::Norm(limit), UPDATES));
         // ANCHOR_END: third
-        assert!(by_value < 1e-2, "{by_value}");
+        assert!(small < 1e-3 && large > 0.03, "{small} {large}");
     }
 }

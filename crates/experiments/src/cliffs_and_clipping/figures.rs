@@ -58,7 +58,7 @@ fn gradient(report: &Report) -> Result<Figure, LookupError> {
          plateaus beside it.",
         w,
         b,
-        Axis::linear("log_{10} of the gradient's norm"),
+        Axis::linear("log_{10} of the largest gradient"),
     )
     .diverging(0.0)
     .cells(cells(report, 3)?);

@@ -90,6 +90,8 @@ pub(super) fn config(report: &Report) -> Config {
 const SIDES: [(f64, f64, usize); 2] = [(3.5, 7.5, 33), (-4.5, 2.5, 36)];
 pub(super) const WAY: ([f64; 2], f64, f64) = ([6.5, -2.5], 0.3, 0.5);
 const UPDATES: usize = 400;
+/// How many places in a cell of the drawing the gradient is the largest of.
+const WITHIN: usize = 21;
 /// The error below which a way has arrived.
 const ARRIVED: f64 = 0.01;
 /// What is tried from a grid of starts.
@@ -178,11 +180,19 @@ pub(super) fn clip_name(clip: Clip) -> String {
 fn add_surface(report: &mut Report, unit: OneUnit) {
     let columns = ["w", "b", "error", "log10 gradient"];
     let table = report.table("surface", columns);
-    let [w, b] = SIDES.map(places);
-    for &w in &w {
-        for &b in &b {
-            let (error, gradient) = unit.error([w, b]);
-            let size = Real::ln(slice::norm(&gradient)) * LOG10_E;
+    let [ws, bs] = SIDES.map(places);
+    let height = bs[1] - bs[0];
+    for &w in &ws {
+        for &b in &bs {
+            let (error, _) = unit.error([w, b]);
+            // The ridge is thinner than a cell: the largest of some places in it, none of them on b = −w/2, where no
+            // training ever is.
+            let within = |i: usize| {
+                let part = (i as f64 + 0.4) / WITHIN as f64 - 0.5;
+                slice::norm(&unit.error([w, b + part * height]).1)
+            };
+            let size = (0..WITHIN).map(within).fold(0.0, f64::max);
+            let size = Real::ln(size) * LOG10_E;
             let number = |x: f64| Number::rounded(x, 3);
             let at = |x: f64| Number::rounded(x, 4);
             table.row((at(w), at(b), number(error), number(size)));

@@ -22,8 +22,7 @@ fn exploding() -> (Network, Parameters<f64>, Batch) {
         symbols: 2,
         steps: 20,
     };
-    let network =
-        Network::new(Cell::RnnTanh, task.inputs(), 5, task.outputs());
+    let network = Network::new(Cell::RnnTanh, task.inputs(), 5, task.outputs());
     let start = Initialisation {
         recurrent: Init::Gaussian { gain: 3.0 },
         ..Initialisation::default()
@@ -53,7 +52,8 @@ const ROUNDING: f64 = 1e-12;
 fn clipping_by_norm_keeps_the_shares_and_by_value_does_not() {
     let (network, at, batch) = exploding();
     let whole = ByLag::of(&network, &at, &batch);
-    let own = |by_lag: &ByLag| by_lag.gradient[by_lag.recurrent.clone()].to_vec();
+    let own =
+        |by_lag: &ByLag| by_lag.gradient[by_lag.recurrent.clone()].to_vec();
     assert!(apart(&sum(&whole.parts), &own(&whole)) < ROUNDING);
     let shares = norm_shares(&whole.parts);
     let clipped = |clip| {
@@ -86,8 +86,11 @@ fn parts_add_up_to_every_optimizers_step() {
             let by_lag = ByLag::of(&network, &at, &batch);
             let before = at.values.clone();
             let parts = steps.step(&mut at, &by_lag);
-            let step: Vec<f64> =
-                by_lag.recurrent.clone().map(|i| at.values[i] - before[i]).collect();
+            let step: Vec<f64> = by_lag
+                .recurrent
+                .clone()
+                .map(|i| at.values[i] - before[i])
+                .collect();
             assert!(apart(&sum(&parts), &step) < ROUNDING, "{optimizer:?}");
             shares = norm_shares(&parts);
             // Plain descent, and the first step with momentum, is the gradient but for a factor.
