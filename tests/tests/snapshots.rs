@@ -2,7 +2,9 @@
 //!
 //! To accept a change that is meant: `INSTA_UPDATE=always cargo test --workspace`, then read the difference.
 
+use longlag::ledger::ledger_report;
 use longlag::record::Record;
+use longlag_experiments::protocol::Rule;
 use longlag_experiments::{Entry, Silent, all, find};
 use longlag_tests::{files_in, names_in, read, root, setup, with_snapshots};
 use std::process::Command;
@@ -49,6 +51,19 @@ experiments! {
     learning_to_forget: "learning-to-forget",
 }
 
+/// What the ledger says, by the committed reports.
+#[test]
+fn the_ledger() {
+    setup();
+    let report = ledger_report(&root()).unwrap_or_else(|error| panic!("{error}"));
+    with_snapshots(|| insta::assert_snapshot!("ledger", report.to_snapshot()));
+    for claim in all().iter().flat_map(|entry| entry.claims) {
+        if let Rule::Identity { test } = claim.rule {
+            assert!(root().join(test).is_file(), "{}: there is no test {test}", claim.id);
+        }
+    }
+}
+
 #[test]
 fn a_broken_digit_fails_the_test() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -86,6 +101,7 @@ fn every_snapshot_of_a_result_has_its_test() {
     let examples = examples.map(|name| format!("example-{name}.snap"));
     let mut expected: Vec<String> =
         all().iter().map(|e| format!("{}.snap", e.name)).chain(examples).collect();
+    expected.push("ledger.snap".into());
     expected.sort();
     assert_eq!(names_in("tests/snapshots"), expected);
 }

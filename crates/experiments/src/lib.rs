@@ -10,6 +10,7 @@
 //! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - [`learner`]: a network that learns a task until it is solved. [`trials`]: many of them, as data.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
+//! - [`ledger`]: all that is said, and what has become of it.
 //! - One module for each experiment.
 
 pub mod carousel;
@@ -20,6 +21,7 @@ pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
+pub mod ledger;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
