@@ -1,6 +1,6 @@
 //! Every digit of every experiment's report, and no snapshot that nobody looks at.
 //!
-//! To accept a change that is meant: `INSTA_UPDATE=always cargo test --workspace`, then read the difference.
+//! To accept a change that is meant: `INSTA_UPDATE=always cargo test -p longlag-tests`, then read the difference.
 
 use longlag::ledger::ledger_report;
 use longlag::record::Record;
