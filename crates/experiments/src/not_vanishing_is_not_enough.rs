@@ -71,7 +71,7 @@ impl Default for Config {
             short: 100,
             teachers: vec![10.0, 30.0, 100.0, 300.0, 1000.0],
             rates: rates.into(),
-            updates: 1000,
+            updates: 300,
             in_a_row: 20,
         }
     }

@@ -19,9 +19,10 @@ fn rates(report: &Report) -> Result<Figure, LookupError> {
          exponential one they don't fall.",
         Axis::log("Memory to be learnt, in steps").ticks(TICKS),
         Axis::log("Learning rate"),
-    );
+    )
+    .columns(2);
     let inks = [Ink::Orange, Ink::Green, Ink::Purple, Ink::Blue];
-    let names = ["plain", "plain, Adam", "normalised", "exponential"];
+    let names = ["Plain", "Plain, by Adam", "Normalised", "Exponential"];
     let table = report.find_table("trained")?;
     let columns = ["memory", "own rate", "lowest", "highest"]
         .map(|column| table.numbers(column));
@@ -36,8 +37,8 @@ fn rates(report: &Report) -> Result<Figure, LookupError> {
             rows.iter().map(|&i| columns[k][i]).collect()
         };
         let points = of(0).into_iter().zip(of(1));
-        let curve = Curve::new(name, points).band(of(2), of(3)).ink(ink);
-        chart = chart.curve(curve);
+        let curve = Curve::new("", points).band(of(2), of(3)).ink(ink);
+        chart = chart.panel(name).curve(curve.marked(Marker::Disc));
     }
     Ok(chart.figure())
 }
