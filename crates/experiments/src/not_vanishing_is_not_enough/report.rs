@@ -193,6 +193,9 @@ impl Units {
             let common = (0..rates.len())
                 .filter(|&rate| (0..teachers.len()).all(|t| most(t, rate)));
             report.fact(format!("{}_common", way.key), common.count());
+            let learnt = (0..teachers.len()).take_while(|&t| most(t, one));
+            let longest = learnt.last().map_or(0.0, |t| teachers[t]);
+            report.fact(format!("{}_longest", way.key), longest);
             for (t, &memory) in teachers.iter().enumerate() {
                 let key = training_key(way.key, memory);
                 let own = best(t, w);
