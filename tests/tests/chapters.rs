@@ -854,7 +854,7 @@ fn not_vanishing_is_not_enough() {
     // "The measured sensitivity is the law's; third, second and no power; over a hundred steps another."
     for (form, power) in [("plain", 3.0), ("normalised", 2.0), ("exponential", 0.0)] {
         assert!((fact(&format!("exponent_{form}")) - power).abs() < 0.05, "{form}");
-        assert!((fact(&format!("exponent_{form}_law")) - power).abs() < 0.02, "{form}");
+        assert!((fact(&format!("exponent_{form}_law")) - power).abs() < 0.03, "{form}");
         assert!(fact(&format!("off_{form}")) < 0.25, "{form}");
     }
     assert!(fact("exponent_short") < 2.0 && fact("short_sees") < 0.01 && fact("rule_misses") < 1e-6);
