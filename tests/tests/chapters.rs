@@ -885,7 +885,12 @@ fn not_vanishing_is_not_enough() {
         .iter()
         .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
         .collect();
-    let expected =
-        ["B7: fails", "B7, own rate: holds", "B7, Adam: fails", "B7, normalised: fails", "B7, exponential: holds"];
+    let expected = [
+        "B7: fails",
+        "B7, own rate: holds",
+        "B7, Adam: fails",
+        "B7, normalised: fails",
+        "B7, exponential: holds",
+    ];
     assert_eq!(verdicts, expected);
 }

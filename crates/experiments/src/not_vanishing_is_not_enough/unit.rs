@@ -55,9 +55,9 @@ pub struct Unit {
 impl Unit {
     /// A step.
     pub fn step(&mut self, lambda: f64, x: &[f64; SEQUENCES]) {
-        for k in 0..SEQUENCES {
+        for (k, x) in x.iter().enumerate() {
             self.slope[k] = self.h[k] + lambda * self.slope[k];
-            self.h[k] = lambda * self.h[k] + x[k];
+            self.h[k] = lambda * self.h[k] + x;
         }
     }
 }
