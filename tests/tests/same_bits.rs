@@ -52,6 +52,10 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
                  ] }"#
         }
+        "not-vanishing-is-not-enough" => {
+            r#"{ "seeds": 1, "tuning_seeds": 1, "memories": [10, 20], "sequences": 8, "multiple": 3, "short": 9,
+                 "teachers": [2, 20], "rates": [0.01, 1], "updates": 3, "in_a_row": 2 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

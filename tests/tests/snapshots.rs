@@ -49,6 +49,7 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 
 /// What the ledger says, by the committed reports.

@@ -24,6 +24,7 @@ pub mod learning_to_forget;
 pub mod ledger;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
+pub mod not_vanishing_is_not_enough;
 pub mod protocol;
 pub mod readout;
 pub mod runs;
@@ -40,7 +41,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 8] = [
+    static ALL: [Entry; 9] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -49,6 +50,8 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
+        ),
     ];
     &ALL
 }

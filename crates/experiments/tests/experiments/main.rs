@@ -1,3 +1,4 @@
 //! What the experiments are made of, from outside.
 
+mod not_vanishing_is_not_enough;
 mod trials;
