@@ -52,6 +52,11 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
                  ] }"#
         }
+        "gates-one-by-one" => {
+            r#"{ "seeds": 1, "widths": [4, 3], "task": { "definition": "2016", "success": "2013", "steps": 20 },
+                 "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 2,
+                 "held": [0.5] }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

@@ -1,3 +1,4 @@
 //! What the experiments are made of, from outside.
 
+mod gates_one_by_one;
 mod trials;
