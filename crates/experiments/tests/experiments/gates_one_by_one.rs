@@ -8,7 +8,7 @@ use longlag_experiments::tasks::{Adding, Batch, Definition, Task};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Parameters, Real, slice};
 use longlag_probe::{LayerStep, OnTape, RecurrentStep, Trajectory, jacobian};
-use ndarray::{Array2, Axis, s};
+use ndarray::{Array2, Axis, Slice};
 use std::f64::consts::LOG10_E;
 
 const H: usize = 5;
@@ -63,7 +63,8 @@ fn with_no_gate_closed_the_derivatives_are_the_tapes() {
             *next = (0..2 * H).map(|k| js[t][[i, k]] * moved[[k, j]]).sum();
         }
         moved = next;
-        let c: Vec<f64> = moved.slice(s![H.., ..]).iter().copied().collect();
+        let c = moved.slice_axis(Axis(0), Slice::from(H..));
+        let c: Vec<f64> = c.iter().copied().collect();
         let rms = slice::norm(&c) / (H as f64).sqrt();
         close(ours, LOG10_E * Real::ln(rms));
 
@@ -75,7 +76,8 @@ fn with_no_gate_closed_the_derivatives_are_the_tapes() {
         let eye = Array2::eye(2 * H);
         let theirs = step.vjp(rows(&x).view(), rows(&s).view(), eye.view());
         let ours = lstm.by_input(At { sequence, step: t }, None);
-        let theirs = theirs.d_x.slice(s![H.., ..]).to_owned();
+        let theirs =
+            theirs.d_x.slice_axis(Axis(0), Slice::from(H..)).to_owned();
         ours.iter().zip(&theirs).for_each(|(a, b)| close(*a, *b));
         assert_eq!(js[t], jacobian(&step, x.view(), s.view()));
     }
@@ -116,7 +118,9 @@ fn in_one_step_the_output_gate_is_between_state_and_output() {
         step.step(x.index_axis(Axis(0), 0), state.view())
     };
     let (free, held) = (next(&parameters), next(&held));
-    for ((row, unit), &h) in held.slice(s![.., ..H]).indexed_iter() {
+    for ((row, unit), &h) in
+        held.slice_axis(Axis(1), Slice::from(..H)).indexed_iter()
+    {
         let c = held[[row, H + unit]];
         assert_eq!(c, free[[row, H + unit]]);
         close(h, values[unit] * Real::tanh(c));
