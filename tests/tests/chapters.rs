@@ -894,3 +894,57 @@ fn not_vanishing_is_not_enough() {
     ];
     assert_eq!(verdicts, expected);
 }
+
+#[test]
+fn the_gates_one_by_one() {
+    let report = report("gates-one-by-one");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let low = |name: &str| fact(&format!("{name}_low"));
+    let high = |name: &str| fact(&format!("{name}_high"));
+    // "All of them have solved it when training stops."
+    for h in ["h16", "h32"] {
+        assert_eq!(fact(&format!("{h}_solved")), number(&report, "config.seeds"));
+        // "Of the trained networks more goes round the input gate than at the start; at the others more than at the marked
+        // steps."
+        assert!(low(&format!("share_{h}_trained")) > high(&format!("share_{h}_start")));
+        assert!(fact(&format!("share_others_{h}_trained")) > fact(&format!("share_marked_{h}_trained")));
+        // "At the start, nearly all that the output gate lets through comes back through the input gate or the candidate;
+        // in trained networks about half."
+        let part = |when: &str| fact(&format!("lost_i_{h}_{when}")) / fact(&format!("lost_o_{h}_{when}"));
+        assert!(part("start") > 0.9 && (0.4..0.6).contains(&part("trained")), "{h}");
+        // "Without the forget gate tens of decades."
+        for when in ["start", "trained"] {
+            assert!(high(&format!("growth_f_{h}_{when}")) < -50.0);
+        }
+        // "Worse than that of a constant", which has 1/6. "As fixed leaks." "The output gate lies between."
+        let held = |gate: &str| number(&report, &format!("tables.held_{h}_trained.{gate}.its means.error"));
+        assert!(held("i") > 2.0 / 6.0 && held("f") < held("o") && held("o") < 0.05 * held("i"));
+        assert!(fact(&format!("times_f_{h}_trained")) < 1.5);
+        // "It is the input gate that tells markers from distractors."
+        assert!(low(&format!("separation_i_{h}_trained")) > 0.7);
+        for gate in ["f", "o"] {
+            assert!(high(&format!("separation_{gate}_{h}_trained")) < 0.25);
+        }
+        assert!(high(&format!("separation_i_{h}_start")) < 0.1);
+    }
+    // "Always open, it adds everything up; always shut, it lets nothing in. A forget gate that is always shut loses
+    // everything at once. An output gate held open spoils more than holding it at its means."
+    let error = |gate: &str, at: &str| number(&report, &format!("tables.held_h16_trained.{gate}.{at}.error"));
+    assert!(error("i", "0.999") > error("i", "its means") && error("i", "0.001") > error("i", "its means"));
+    assert!(error("f", "0.001") > 0.3 && error("o", "0.999") > 10.0 * error("o", "its means"));
+    let claims = longlag_experiments::gates_one_by_one::GatesOneByOne::CLAIMS;
+    let verdicts: Vec<String> = claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected = [
+        "A4: identity",
+        "A5: fails",
+        "A6, direct path: identity",
+        "A6: holds",
+        "A6, alone: fails",
+        "A7, one step: identity",
+        "A7: fails",
+    ];
+    assert_eq!(verdicts, expected);
+}

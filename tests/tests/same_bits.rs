@@ -56,6 +56,11 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "tuning_seeds": 1, "memories": [10, 20], "sequences": 8, "multiple": 3, "short": 9,
                  "teachers": [2, 20], "rates": [0.01, 1], "updates": 3, "in_a_row": 2 }"#
         }
+        "gates-one-by-one" => {
+            r#"{ "seeds": 1, "widths": [4, 3], "task": { "definition": "2016", "success": "2013", "steps": 20 },
+                 "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 2,
+                 "held": [0.5] }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

@@ -49,6 +49,7 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    gates_one_by_one: "gates-one-by-one",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

@@ -17,6 +17,7 @@ pub mod carousel;
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod gates_one_by_one;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod learner;
@@ -41,7 +42,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 9] = [
+    static ALL: [Entry; 10] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -50,8 +51,8 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
-        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
-        ),
+        Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
+        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(),
     ];
     &ALL
 }
