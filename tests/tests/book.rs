@@ -383,11 +383,11 @@ fn what_is_missing_or_typed_stops_the_build() {
     the book was not built: 1 error
 
     directive:
-    book/en/race.md:9: there is no directive `snapshop`; there is snapshot, value, table, fact, sources, code, figure, cite
+    book/en/race.md:9: there is no directive `snapshop`; there is snapshot, value, table, fact, sources, code, figure, cite, ledger
     the book was not built: 1 error
 
     directive of mdBook:
-    book/en/race.md:9: mdBook's own `{{#include}}` is not used here, because it hides what is missing; there is code, snapshot, value, table, figure, fact, cite, sources
+    book/en/race.md:9: mdBook's own `{{#include}}` is not used here, because it hides what is missing; there is code, snapshot, value, table, figure, fact, cite, sources, ledger
     the book was not built: 1 error
 
     block in a line:

@@ -828,6 +828,128 @@ fn learning_to_forget() {
 }
 
 #[test]
+fn not_vanishing_is_not_enough() {
+    let report = report("not-vanishing-is-not-enough");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let memories = [10, 30, 100, 300, 1000];
+    // "It works, at every memory, and the longest takes about as many updates as the shortest. What suits a memory of ten
+    // steps makes a memory of thirty diverge."
+    let seeds = number(&report, "config.seeds");
+    for memory in memories {
+        assert!(fact(&format!("plain_{memory}_own_solved")) > 0.9 * seeds, "{memory}");
+    }
+    assert!(fact("plain_1000_own_median") <= fact("plain_10_own_median") + 1.0);
+    assert!(fact("plain_30_one_diverged") > 0.9 * seeds && fact("plain_10_one_diverged") == 0.0);
+    // "A memory ten times as long needs a learning rate a thousand times as small": the best, and the highest that works.
+    let trained = |way: usize, memory: usize, column: &str| {
+        let table = report.find_table("trained").expect("a table");
+        table.numbers(column)[5 * way + memory]
+    };
+    for column in ["own rate", "highest"] {
+        for (way, power) in [(0, 1e3), (2, 1e2), (3, 1.0)] {
+            let ratio = trained(way, 2, column) / trained(way, 4, column);
+            assert!((ratio / power - 1.0).abs() < 0.01, "{column}: {ratio}");
+        }
+    }
+    // "The measured sensitivity is the law's; third, second and no power; over a hundred steps another."
+    for (form, power) in [("plain", 3.0), ("normalised", 2.0), ("exponential", 0.0)] {
+        assert!((fact(&format!("exponent_{form}")) - power).abs() < 0.05, "{form}");
+        assert!((fact(&format!("exponent_{form}_law")) - power).abs() < 0.03, "{form}");
+        assert!(fact(&format!("off_{form}")) < 0.25, "{form}");
+    }
+    assert!(fact("exponent_short") < 2.0 && fact("short_sees") < 0.01 && fact("rule_misses") < 1e-6);
+    // "With a memory of a thousand steps, nine tenths are left." "It tends to one quarter."
+    let sweep = report.find_table("sweep").expect("a table");
+    assert!((sweep.numbers("left after 100")[6] - 0.9).abs() < 0.01);
+    let law = report.find_series("law_exponential").expect("a series").y();
+    assert!((law[6] - 0.25).abs() < 1e-3);
+    // "There is one rate at which Adam learns every memory"; none by gradient descent; with the exponential unit several.
+    assert_eq!((fact("adam_common"), fact("adam_longest")), (1.0, 30.0));
+    assert!(fact("adam_100_one_solved") < 0.2 * seeds && fact("adam_1000_one_solved") == 0.0);
+    assert_eq!([fact("plain_common"), fact("normalised_common")], [0.0; 2]);
+    assert!(fact("exponential_common") >= 3.0);
+    for memory in memories {
+        assert!(fact(&format!("exponential_{memory}_one_solved")) > 0.9 * seeds, "{memory}");
+    }
+    // "Adam: one power", "about twice the updates", "updates don't diverge".
+    assert!((fact("adam_rate_exponent") - 1.0).abs() < 0.3);
+    let ratio = fact("adam_10_own_median") / fact("plain_10_own_median");
+    assert!((1.5..2.6).contains(&ratio), "{ratio}");
+    for memory in memories {
+        assert_eq!(fact(&format!("adam_{memory}_one_diverged")), 0.0);
+        assert_eq!(fact(&format!("exponential_{memory}_one_diverged")), 0.0);
+    }
+    let experiment = longlag_experiments::find("not-vanishing-is-not-enough").expect("an experiment");
+    let verdicts: Vec<String> = experiment
+        .claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected = [
+        "B7: fails",
+        "B7, own rate: holds",
+        "B7, Adam: fails",
+        "B7, normalised: fails",
+        "B7, exponential: holds",
+    ];
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
+fn the_gates_one_by_one() {
+    let report = report("gates-one-by-one");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let low = |name: &str| fact(&format!("{name}_low"));
+    let high = |name: &str| fact(&format!("{name}_high"));
+    // "All of them have solved it when training stops."
+    for h in ["h16", "h32"] {
+        assert_eq!(fact(&format!("{h}_solved")), number(&report, "config.seeds"));
+        // "Of the trained networks more goes round the input gate than at the start; at the others more than at the marked
+        // steps."
+        assert!(low(&format!("share_{h}_trained")) > high(&format!("share_{h}_start")));
+        assert!(fact(&format!("share_others_{h}_trained")) > fact(&format!("share_marked_{h}_trained")));
+        // "At the start, nearly all that the output gate lets through comes back through the input gate or the candidate;
+        // in trained networks about half."
+        let part = |when: &str| fact(&format!("lost_i_{h}_{when}")) / fact(&format!("lost_o_{h}_{when}"));
+        assert!(part("start") > 0.9 && (0.4..0.6).contains(&part("trained")), "{h}");
+        // "Without the forget gate tens of decades."
+        for when in ["start", "trained"] {
+            assert!(high(&format!("growth_f_{h}_{when}")) < -50.0);
+        }
+        // "Worse than that of a constant", which has 1/6. "As fixed leaks." "The output gate lies between."
+        let held = |gate: &str| number(&report, &format!("tables.held_{h}_trained.{gate}.its means.error"));
+        assert!(held("i") > 2.0 / 6.0 && held("f") < held("o") && held("o") < 0.05 * held("i"));
+        assert!(fact(&format!("times_f_{h}_trained")) < 1.5);
+        // "It is the input gate that tells markers from distractors."
+        assert!(low(&format!("separation_i_{h}_trained")) > 0.7);
+        for gate in ["f", "o"] {
+            assert!(high(&format!("separation_{gate}_{h}_trained")) < 0.25);
+        }
+        assert!(high(&format!("separation_i_{h}_start")) < 0.1);
+    }
+    // "Always open, it adds everything up; always shut, it lets nothing in. A forget gate that is always shut loses
+    // everything at once. An output gate held open spoils more than holding it at its means."
+    let error = |gate: &str, at: &str| number(&report, &format!("tables.held_h16_trained.{gate}.{at}.error"));
+    assert!(error("i", "0.999") > error("i", "its means") && error("i", "0.001") > error("i", "its means"));
+    assert!(error("f", "0.001") > 0.3 && error("o", "0.999") > 10.0 * error("o", "its means"));
+    let claims = longlag_experiments::gates_one_by_one::GatesOneByOne::CLAIMS;
+    let verdicts: Vec<String> = claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected = [
+        "A4: identity",
+        "A5: fails",
+        "A6, direct path: identity",
+        "A6: holds",
+        "A6, alone: fails",
+        "A7, one step: identity",
+        "A7: fails",
+    ];
+    assert_eq!(verdicts, expected);
+}
+
+#[test]
 fn cliffs_and_clipping() {
     let report = report("cliffs-and-clipping");
     let fact = |name: &str| number(&report, &format!("facts.{name}"));

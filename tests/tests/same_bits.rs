@@ -44,13 +44,25 @@ fn shortened(experiment: &Entry) -> &'static str {
         }
         "learning-to-forget" => {
             r#"{ "seeds": 1, "updates": 3, "measure_every": 2, "batch": 2, "window": 5, "test_streams": 2,
-                 "test_letters": 20, "held": [0.5, 0.99], "held_seeds": 1, "widths": [3], "trajectories": 2,
+                 "test_letters": 20, "held": [0.1, 0.5, 0.9, 0.999], "held_seeds": 1, "widths": [3], "trajectories": 2,
                  "steps": [2, 10],
                  "learners": [
-                     { "name": "a", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
-                     { "name": "b", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
-                     { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
+                     { "name": "LSTM", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, reset", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 },
+                     { "name": "LSTM, 16 units", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, 16 units", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, 16 units, reset", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
                  ] }"#
+        }
+        "not-vanishing-is-not-enough" => {
+            r#"{ "seeds": 1, "tuning_seeds": 1, "memories": [10, 20], "sequences": 8, "multiple": 3, "short": 9,
+                 "teachers": [2, 20], "rates": [0.01, 1], "updates": 3, "in_a_row": 2 }"#
+        }
+        "gates-one-by-one" => {
+            r#"{ "seeds": 1, "widths": [4, 3], "task": { "definition": "2016", "success": "2013", "steps": 20 },
+                 "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 2,
+                 "held": [0.5] }"#
         }
         "cliffs-and-clipping" => {
             r#"{ "seeds": 1, "map_seeds": 1, "longer": 25, "widths": [3, 2], "rates": [0.1], "batches": 2,

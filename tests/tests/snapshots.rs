@@ -1,8 +1,10 @@
 //! Every digit of every experiment's report, and no snapshot that nobody looks at.
 //!
-//! To accept a change that is meant: `INSTA_UPDATE=always cargo test --workspace`, then read the difference.
+//! To accept a change that is meant: `INSTA_UPDATE=always cargo test -p longlag-tests`, then read the difference.
 
+use longlag::ledger::ledger_report;
 use longlag::record::Record;
+use longlag_experiments::protocol::Rule;
 use longlag_experiments::{Entry, Silent, all, find};
 use longlag_tests::{files_in, names_in, read, root, setup, with_snapshots};
 use std::process::Command;
@@ -47,7 +49,22 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    gates_one_by_one: "gates-one-by-one",
     cliffs_and_clipping: "cliffs-and-clipping",
+    not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
+}
+
+/// What the ledger says, by the committed reports.
+#[test]
+fn the_ledger() {
+    setup();
+    let report = ledger_report(&root()).unwrap_or_else(|error| panic!("{error}"));
+    with_snapshots(|| insta::assert_snapshot!("ledger", report.to_snapshot()));
+    for claim in all().iter().flat_map(|entry| entry.claims) {
+        if let Rule::Identity { test } = claim.rule {
+            assert!(root().join(test).is_file(), "{}: there is no test {test}", claim.id);
+        }
+    }
 }
 
 #[test]
@@ -87,6 +104,7 @@ fn every_snapshot_of_a_result_has_its_test() {
     let examples = examples.map(|name| format!("example-{name}.snap"));
     let mut expected: Vec<String> =
         all().iter().map(|e| format!("{}.snap", e.name)).chain(examples).collect();
+    expected.push("ledger.snap".into());
     expected.sort();
     assert_eq!(names_in("tests/snapshots"), expected);
 }

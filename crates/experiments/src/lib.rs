@@ -11,6 +11,7 @@
 //! - [`learner`]: a network that learns a task until it is solved. [`trials`]: many of them, as data.
 //! - [`update_shares`]: what an update of recurrent weights is made of, lag by lag.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
+//! - [`ledger`]: all that is said, and what has become of it.
 //! - One module for each experiment.
 
 pub mod carousel;
@@ -18,12 +19,15 @@ pub mod cliffs_and_clipping;
 pub mod digits;
 mod experiment;
 pub mod first_race;
+pub mod gates_one_by_one;
 pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
+pub mod ledger;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
+pub mod not_vanishing_is_not_enough;
 pub mod protocol;
 pub mod readout;
 pub mod runs;
@@ -41,7 +45,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 9] = [
+    static ALL: [Entry; 11] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -50,7 +54,9 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
+        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(),
     ];
     &ALL
 }

@@ -23,11 +23,13 @@ use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 use std::ops::{ControlFlow, Range};
 
+// ANCHOR: trial
 /// A training, by all that it depends on besides its seed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trial {
-    /// What it is called; no two trials of an experiment may have the same letters and digits.
+    /// What it is called; no two trials of an experiment may have the same
+    /// letters and digits.
     pub name: String,
     /// What is learnt.
     pub task: TaskConfig,
@@ -44,6 +46,7 @@ pub struct Trial {
     #[serde(default)]
     pub budget: Budget,
 }
+// ANCHOR_END: trial
 
 impl Trial {
     /// The network.

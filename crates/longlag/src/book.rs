@@ -17,6 +17,7 @@
 //! | `{{#fact key}}` | a figure from the literature, out of `book/facts.toml`, with its source |
 //! | `{{#cite source}}` | a reference to a source of that file |
 //! | `{{#sources}}` | the list of all sources that the book cites |
+//! | `{{#ledger}}` | every statement of the ledger with the verdicts of its claims and the figures behind them |
 //!
 //! A report is that of an experiment, in `tests/snapshots`, or a record in `tests/records`: what was measured once,
 //! such as times, with machine and date. `digits` counts significant digits. A caption may hold `{{#value}}`,
@@ -25,6 +26,7 @@
 
 mod chapter;
 mod facts;
+mod ledger;
 mod listing;
 mod log;
 mod maths;

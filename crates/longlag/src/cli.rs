@@ -51,6 +51,7 @@ pub(crate) enum Command {
     Book(BookArgs),
     Bench(BenchArgs),
     Conform(ConformArgs),
+    Ledger(LedgerArgs),
 }
 
 /// Show the experiments, their questions and their figures
@@ -66,6 +67,20 @@ pub(crate) struct ListArgs {
     /// Print the published configuration as JSON, as `longlag run NAME --config` reads it
     #[arg(long, requires = "name")]
     pub(crate) config: bool,
+}
+
+/// Show what is said about LSTMs and gradients, and the verdicts of all claims
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  longlag ledger
+  longlag ledger --json     with the contrast behind each verdict, its intervals and p
+
+Verdicts are judged anew from the committed reports of the experiments; the last page of the book shows them.")]
+pub(crate) struct LedgerArgs {
+    /// Print JSON: a list of claims, each with id, claim, verdict, figures and chapter
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Run experiments and print what they found

@@ -1,6 +1,6 @@
 use crate::book::FigureSource;
 use crate::cell_diagrams::{DIAGRAMS, diagram};
-use longlag_experiments::{FigureSpec, all};
+use longlag_experiments::{FigureSpec, all, ledger};
 use longlag_report::figure::{Axis, Css, DotChart, DotRow, Figure, Ink, Marker};
 use longlag_report::format::format_number;
 use longlag_report::{LookupError, Report};
@@ -9,15 +9,17 @@ use longlag_report::{LookupError, Report};
 #[derive(Clone, Copy, Debug)]
 pub struct ReportFigures;
 
-/// The figures that are drawn from a record, which belongs to no experiment.
-const OF_RECORDS: [(&str, FigureSpec); 1] =
-    [("speed", FigureSpec { name: "speed-against-pytorch", draw: against_pytorch })];
+/// The figures that are drawn from what belongs to no experiment: a record, the ledger.
+const OF_OTHERS: [(&str, FigureSpec); 2] = [
+    ("speed", FigureSpec { name: "speed-against-pytorch", draw: against_pytorch }),
+    (ledger::NAME, FigureSpec { name: "ledger-summary", draw: ledger::summary }),
+];
 
 /// All figures, each with the name of the report that it is drawn from.
 pub fn figures() -> impl Iterator<Item = (&'static str, FigureSpec)> {
     let of_experiments =
         all().iter().flat_map(|entry| entry.figures.iter().map(|figure| (entry.name, *figure)));
-    of_experiments.chain(OF_RECORDS)
+    of_experiments.chain(OF_OTHERS)
 }
 
 impl FigureSource for ReportFigures {

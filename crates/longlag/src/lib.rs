@@ -19,6 +19,7 @@ mod conform;
 mod failure;
 mod figures;
 mod isa;
+pub mod ledger;
 mod limits;
 mod list;
 mod output;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
             Command::Book(args) => read::book(args),
             Command::Bench(args) => bench::bench(args),
             Command::Conform(args) => conform::conform(&args),
+            Command::Ledger(args) => ledger::ledger(&args),
             Command::Record(args) => record::record(args),
             Command::Verify(args) => record::verify(args),
         }),

@@ -474,6 +474,7 @@ fn no_command_shows_the_help() {
       book     Build the book, and open or serve it
       bench    Measure how fast a layer is on this machine
       conform  Compute what PyTorch, ONNX and others computed, and compare
+      ledger   Show what is said about LSTMs and gradients, and the verdicts of all claims
 
     Options:
       -h, --help
@@ -746,6 +747,30 @@ fn conform_judges_cases_and_writes_their_results() {
     ");
     let written: Vec<_> = files(&place.path("results")).into_keys().collect();
     assert_eq!(written, ["load/file_two_tensors/result.safetensors"]);
+}
+
+#[test]
+fn the_ledger_is_printed_in_both_forms() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let place = Place::new();
+    let ledger = |arguments: &str| {
+        let done = done(place.command(arguments).current_dir(&root), "");
+        assert_eq!((done.code, &*done.stderr), (0, ""), "longlag {arguments}");
+        done.stdout
+    };
+    let text = ledger("ledger");
+    assert!(text.starts_with("A1   "), "{text}");
+    assert!(text.contains("\n     holds      "), "{text}");
+    let json: Value = serde_json::from_str(&ledger("ledger --json")).expect("JSON");
+    for line in json.as_array().expect("a list") {
+        for key in ["id", "claim", "verdict", "figures", "chapter"] {
+            assert!(line.get(key).is_some(), "{line} has no {key}");
+        }
+        let measured = !["open", "identity"].contains(&line["verdict"].as_str().expect("text"));
+        assert_eq!(measured, line["figures"].as_array().is_some_and(|f| !f.is_empty()), "{line}");
+    }
+    let elsewhere = place.wrong("ledger");
+    assert!(elsewhere.contains("run this inside longlag's source folder"), "{elsewhere}");
 }
 
 #[test]

@@ -11,9 +11,10 @@
 //! | single values in named rows, with intervals and medians | [`DotChart`] of [`DotRow`]s |
 //! | a value for each pair of x and y, its contours, ways through it | [`HeatMap`] |
 //! | how often values occur | [`Histogram`] of [`Bins`] |
+//! | what belongs where, such as statements and their verdicts | [`MarkTable`] |
 //! | how something is made of parts | [`Diagram`] |
 //!
-//! All but the dot chart may be split into panels that share their axes: `panel` starts one, `columns` says how
+//! Charts other than the dot chart may be split into panels that share their axes: `panel` starts one, `columns` says how
 //! many stand beside each other.
 //!
 //! **Size.** A figure is 440 px wide in its own coordinates and has text of 12 and 13 px. A page shows it up to
@@ -61,6 +62,7 @@ mod heat_map;
 mod histogram;
 mod ink;
 mod line_chart;
+mod mark_table;
 mod markup;
 mod panels;
 mod path;
@@ -74,6 +76,7 @@ pub use heat_map::HeatMap;
 pub use histogram::{Bins, Histogram};
 pub use ink::{Ink, ink_of, page_css};
 pub use line_chart::LineChart;
+pub use mark_table::MarkTable;
 pub use scale::Axis;
 
 /// Where a figure's colours come from.

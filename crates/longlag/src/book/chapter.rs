@@ -12,10 +12,10 @@ use super::facts::{Fact, Facts};
 use super::listing::{self, WIDTH};
 use super::maths::Maths;
 use super::scan::{Fault, Kind, Piece, line_around, line_of, scan};
-use super::{BookError, FigureSource, not_found, prose};
+use super::{BookError, FigureSource, ledger, not_found, prose};
 
 /// Every directive and how it is written.
-pub(super) const DIRECTIVES: [(&str, &str); 8] = [
+pub(super) const DIRECTIVES: [(&str, &str); 9] = [
     ("code", "{{#code path anchor}} or {{#code path fn name}}"),
     ("snapshot", "{{#snapshot name}}"),
     ("value", "{{#value report.path [digits=3] [percent]}}"),
@@ -24,10 +24,11 @@ pub(super) const DIRECTIVES: [(&str, &str); 8] = [
     ("fact", "{{#fact key}}"),
     ("cite", "{{#cite source}}"),
     ("sources", "{{#sources}}"),
+    ("ledger", "{{#ledger}}"),
 ];
 
 /// Directives that make a block of their own.
-const BLOCKS: [&str; 5] = ["code", "snapshot", "table", "figure", "sources"];
+const BLOCKS: [&str; 6] = ["code", "snapshot", "table", "figure", "sources", "ledger"];
 
 /// mdBook's directives. A missing file only makes them log, a missing anchor not even that.
 const OF_MDBOOK: [&str; 5] = ["include", "rustdoc_include", "playground", "playpen", "title"];
@@ -305,6 +306,7 @@ impl Page<'_> {
                 *figures += 1;
                 self.figure(&words[1..], *figures)
             }
+            "ledger" => self.ledger(&words[1..]),
             _ => self.sources(&words[1..]),
         }?;
         Ok(format!("\n{}\n", block.trim_end()))
@@ -450,6 +452,16 @@ impl Page<'_> {
         Ok(format!("\n{}", raise(&shown.to_markdown())))
     }
 
+    fn ledger(&self, words: &[Word]) -> Result<String, String> {
+        let [] = exactly("ledger", words)?;
+        let text = ledger::page(&self.materials.report(longlag_experiments::ledger::NAME)?, |name| {
+            let path = format!("{name}.md");
+            let found = self.citations.chapters.iter().find(|(_, known)| known.as_os_str() == path.as_str());
+            found.map(|(title, _)| format!("[{}]({path})", escape(title)))
+        })?;
+        Ok(raise(&text))
+    }
+
     fn figure(&self, words: &[Word], number: usize) -> Result<String, String> {
         let [name, caption] = words else { return Err(usage("figure")) };
         if name.quoted || !caption.quoted {
@@ -560,7 +572,7 @@ fn percentage(value: f64, digits: u8) -> String {
 }
 
 /// `text` so that Markdown shows it as it is.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
         if matches!(c, '\\' | '*' | '_' | '`' | '[' | ']' | '<' | '>' | '|' | '~' | '$' | '&') {
