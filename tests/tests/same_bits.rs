@@ -52,7 +52,7 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "no forget gate, reset", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 },
                      { "name": "LSTM, 16 units", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
                      { "name": "no forget gate, 16 units", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
-                     { "name": "no forget gate, 16 units, reset", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
+                     { "name": "no forget gate, wider", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 }
                  ] }"#
         }
         "not-vanishing-is-not-enough" => {
