@@ -948,3 +948,84 @@ fn the_gates_one_by_one() {
     ];
     assert_eq!(verdicts, expected);
 }
+
+#[test]
+fn cliffs_and_clipping() {
+    let report = report("cliffs-and-clipping");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    // "Is thrown out of the valley in one step; clipped, it goes on to where the error is nearly zero."
+    assert!(fact("unclipped_leap") > 4.0 && fact("unclipped_error") > 0.05);
+    assert!(fact("clipped_leap") < 0.2 && fact("clipped_error") < 1e-3);
+    // "At each rate more of them arrive with clipping. But not all."
+    let arrived = report.find_table("arrived").expect("a table").numbers("arrived");
+    for at in arrived.chunks(3) {
+        assert!(at[1].min(at[2]) > at[0] && at[1].max(at[2]) < 49.0, "{at:?}");
+    }
+    let rows = report.find_table("map").expect("a table").rows();
+    let of = |start: &str, clip: &str| -> Vec<[f64; 2]> {
+        let rows = rows.iter().filter(|r| r[0].to_string() == start && r[1].to_string() == clip);
+        rows.map(|r| [3, 4].map(|k| r[k].as_number().expect("a number").to_f64())).collect()
+    };
+    let solved = |start: &str, clip: &str| -> Vec<f64> { of(start, clip).iter().map(|c| c[0]).collect() };
+    let most = |of: &[f64]| of.iter().copied().fold(0.0, f64::max);
+    // "In every panel of plain networks, clipping makes rates work that don't without it."
+    for start in ["high", "longer", "usual", "relu"] {
+        let (none, one) = (solved(start, "none"), solved(start, "norm 1"));
+        assert!(none.iter().zip(&one).any(|(n, o)| *n == 0.0 && *o > 0.0), "{start}");
+    }
+    // "Only the two smallest rates learn. Clipped to one, rates up to thirty times as large do; a threshold ten times smaller
+    // moves the band to rates ten times larger."
+    let none = solved("high", "none");
+    assert!(none[0] > 0.0 && none[1] > 0.0 && most(&none[2..]) == 0.0);
+    let (one, tenth) = (solved("high", "norm 1"), solved("high", "norm 0.1"));
+    assert!(one[3] > 0.5 && one[4] == 0.0 && one[2] == 1.0 && tenth[4] == 1.0);
+    assert!((0..3).all(|i| (one[i] - tenth[i + 2]).abs() < 0.11));
+    // "From the usual start no rate without clipping learns the task."
+    assert!(most(&solved("usual", "none")) == 0.0 && most(&solved("usual", "norm 1")) > 0.5);
+    // "One of ten ended in an infinity. All others stayed finite."
+    let diverged: f64 = rows.iter().map(|r| r[4].as_number().expect("a number").to_f64()).sum();
+    assert_eq!((diverged, of("relu", "none")[3][1]), (1.0, 1.0));
+    // "They exploded into vanishing."
+    assert!(fact("h16_none_growth_start_low") > 0.0 && fact("h16_none_growth_end") < -10.0);
+    // "The LSTM learns without clipping at rates at which no plain network does. Clipping still makes more of them learn."
+    assert!(solved("lstm", "none")[3..].iter().all(|&s| s > 0.5));
+    assert!(["high", "longer", "usual", "relu"].iter().all(|s| most(&solved(s, "none")[3..]) == 0.0));
+    assert!(most(&solved("lstm", "norm 1")) > most(&solved("lstm", "none")));
+    // "All or nothing. At its own rate in more than half of the runs, and more than twice as long."
+    for width in ["h16", "h32"] {
+        let of = |name: &str| fact(&format!("{width}_{name}"));
+        assert_eq!((of("clip_solved"), of("none_solved")), (20.0, 0.0));
+        assert!(of("none_own_solved") > 10.0 && of("none_own_median") > 2.0 * of("clip_median"));
+    }
+    // "The far half has next to nothing to say from the usual start; where it explodes, the larger share, and clipping takes
+    // a little of it away." "Nothing is clipped before the network learns."
+    assert!(fact("h16_usual_start_far") < 0.01 && fact("h16_usual_start_clipped_high") == 0.0);
+    assert!(
+        fact("h16_high_start_far") > 0.5 && fact("h16_high_start_far_clipped") < fact("h16_high_start_far")
+    );
+    assert!(fact("h16_high_trained_far_clipped") < fact("h16_high_trained_far"));
+    assert!(fact("h16_high_start_within_norm_most") < 1e-15);
+    // "Their batches' gradients are more alike."
+    for width in ["h16", "h32"] {
+        let spread = |when: &str| {
+            let of = |name: &str| fact(&format!("{width}_high_{when}_{name}"));
+            of("norm_largest") / of("norm")
+        };
+        assert!(spread("trained") < spread("start"));
+    }
+    // "Clipping alone comes to less than a third of the runs at that length."
+    assert!(solved("longer", "norm 1")[2] < 1.0 / 3.0 && fact("omega_longer_solved") >= 15.0);
+    let experiment = longlag_experiments::find("cliffs-and-clipping").expect("an experiment");
+    let verdicts: Vec<String> = experiment
+        .claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected = [
+        "A11: holds",
+        "A11, own rate: unsettled",
+        "A11, within a batch: identity",
+        "A11, across batches: unsettled",
+    ];
+    assert_eq!(verdicts, expected);
+}

@@ -44,12 +44,15 @@ fn shortened(experiment: &Entry) -> &'static str {
         }
         "learning-to-forget" => {
             r#"{ "seeds": 1, "updates": 3, "measure_every": 2, "batch": 2, "window": 5, "test_streams": 2,
-                 "test_letters": 20, "held": [0.5, 0.99], "held_seeds": 1, "widths": [3], "trajectories": 2,
+                 "test_letters": 20, "held": [0.1, 0.5, 0.9, 0.999], "held_seeds": 1, "widths": [3], "trajectories": 2,
                  "steps": [2, 10],
                  "learners": [
-                     { "name": "a", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
-                     { "name": "b", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
-                     { "name": "c", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 }
+                     { "name": "LSTM", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, reset", "hidden": 3, "forget_gate": false, "reset": true, "learning_rate": 0.01 },
+                     { "name": "LSTM, 16 units", "hidden": 3, "forget_gate": true, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, 16 units", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 },
+                     { "name": "no forget gate, wider", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 }
                  ] }"#
         }
         "not-vanishing-is-not-enough" => {
@@ -60,6 +63,10 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "widths": [4, 3], "task": { "definition": "2016", "success": "2013", "steps": 20 },
                  "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 2,
                  "held": [0.5] }"#
+        }
+        "cliffs-and-clipping" => {
+            r#"{ "seeds": 1, "map_seeds": 1, "longer": 25, "widths": [3, 2], "rates": [0.1], "batches": 2,
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "trained": 1 }"#
         }
         name => panic!("write a shortened config of {name}"),
     }

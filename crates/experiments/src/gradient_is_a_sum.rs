@@ -603,7 +603,7 @@ impl Run for Training<'_> {
 
 /// A batch's way through a network, and the way back into its last state: the trajectory, the loss, ∂L/∂s of each
 /// sequence's last state, and the gradient so far, which is that of the read-out.
-fn forward(
+pub(crate) fn forward(
     network: &Network,
     at: &Parameters<f64>,
     batch: &Batch,

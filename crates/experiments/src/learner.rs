@@ -11,7 +11,9 @@ use longlag_cells::Network;
 use longlag_numerics::Parameters;
 use longlag_numerics::random::Rng;
 use longlag_optim::{AdamConfig, Clip, OptimizerConfig};
-use longlag_train::{Checkpoint, Step, Trainer, TrainerConfig};
+use longlag_train::{
+    Checkpoint, Diverged, Step, Trainer, TrainerConfig, Updated,
+};
 use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 
@@ -151,6 +153,20 @@ pub trait Learnable {
     ) -> Var<'t, f32> {
         batch.loss(self.outputs(batch, parameters))
     }
+
+    /// Update number `update`: by the gradient of that loss alone, unless a model adds to it, as a regulariser may.
+    ///
+    /// # Errors
+    /// If the loss or its gradient is infinite or NaN.
+    fn train(
+        &self,
+        trainer: &mut Trainer<f32>,
+        batch: &Batch,
+        update: u64,
+        see: &mut dyn FnMut(Step<'_, f32>),
+    ) -> Result<Updated, Diverged> {
+        trainer.update(|p| self.loss(batch, update, p), see)
+    }
 }
 
 impl Learnable for Network {
@@ -246,9 +262,8 @@ impl<'a, M: Learnable> Learner<'a, M> {
         let Lesson { task, budget, .. } = self.lesson;
         let mut draw = self.batches.stream(&self.updates().to_string());
         let batch = task.batch(budget.batch, &mut draw);
-        let (model, update) = (&self.model, self.updates() + 1);
-        let result =
-            self.trainer.update(|p| model.loss(&batch, update, p), see);
+        let update = self.updates() + 1;
+        let result = self.model.train(&mut self.trainer, &batch, update, see);
         if result.is_err() {
             self.standing.diverged = true;
             return ControlFlow::Break(());

@@ -9,11 +9,13 @@
 //! - [`digits`]: the handwritten digits. [`tasks`]: sequences with long time lags.
 //! - [`readout`]: a linear read-out by least squares. [`protocol`]: how a claim is judged. [`summary`]: medians over runs, with their intervals.
 //! - [`learner`]: a network that learns a task until it is solved. [`trials`]: many of them, as data.
+//! - [`update_shares`]: what an update of recurrent weights is made of, lag by lag.
 //! - [`lstm_paths`]: LSTMs along whose trajectories gradients are followed.
 //! - [`ledger`]: all that is said, and what has become of it.
 //! - One module for each experiment.
 
 pub mod carousel;
+pub mod cliffs_and_clipping;
 pub mod digits;
 mod experiment;
 pub mod first_race;
@@ -34,6 +36,7 @@ pub mod summary;
 pub mod tasks;
 pub mod trials;
 pub mod trust_the_gradient;
+pub mod update_shares;
 
 pub use experiment::{
     ConfigError, Entry, Experiment, FigureSpec, Prepared, PreparedRuns,
@@ -42,7 +45,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 10] = [
+    static ALL: [Entry; 11] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -52,7 +55,9 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
         Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
-        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(),
+        Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
+        Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
+        ),
     ];
     &ALL
 }

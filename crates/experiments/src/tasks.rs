@@ -32,7 +32,7 @@ pub use temporal_order::TemporalOrder;
 
 use crate::ConfigError;
 use longlag_autodiff::{Bound, Tape, Var};
-use longlag_cells::{Layer, Network, SequenceRequest};
+use longlag_cells::{Layer, Network, SequenceRequest, SequenceStates};
 use longlag_numerics::random::Rng;
 use longlag_numerics::{Float, Real, Scalar};
 use longlag_train::{cross_entropy, mse};
@@ -172,6 +172,18 @@ impl Batch {
         layer: &Layer,
         parameters: &Bound<'t, '_, T>,
     ) -> Var<'t, T> {
+        let states = self.all_states(layer, parameters);
+        let at_the_end = self.target.nrows() == self.lengths.len();
+        if at_the_end { states.last.h } else { states.h }
+    }
+
+    /// All states, from the state 0.
+    #[track_caller]
+    pub fn all_states<'t, T: Float + Scalar>(
+        &self,
+        layer: &Layer,
+        parameters: &Bound<'t, '_, T>,
+    ) -> SequenceStates<Var<'t, T>> {
         let (tape, size) = (parameters.tape(), self.lengths.len());
         let x = place(tape, &self.x);
         let start = layer.zero_state(tape, size);
@@ -182,9 +194,7 @@ impl Batch {
             ..SequenceRequest::default()
         };
         let weights = layer.weights(parameters);
-        let states = layer.sequence_with(&weights, x, start, request);
-        let at_the_end = self.target.nrows() == size;
-        if at_the_end { states.last.h } else { states.h }
+        layer.sequence_with(&weights, x, start, request)
     }
 
     /// The loss of these outputs: of numbers the mean squared error, of classes the cross-entropy in nats,

@@ -7,7 +7,7 @@
 
 use crate::ConfigError;
 use crate::experiment::unlike;
-use crate::learner::{Budget, Learner, Lesson, Standing};
+use crate::learner::{Budget, Learnable, Learner, Lesson, Standing};
 use crate::lstm_paths::input_of;
 use crate::protocol::{CONFIDENCE, KaplanMeier, SolveTime, clopper_pearson};
 use crate::runs::Run;
@@ -186,27 +186,45 @@ impl Trials {
 
     /// [`Runs::units`](crate::runs::Runs::units): a unit is an update.
     pub fn units(&self, run: usize) -> u64 {
-        self.trials[run / self.seeds as usize].budget.updates
+        self.trial(run).budget.updates
     }
 
     /// [`Runs::start`](crate::runs::Runs::start).
     pub fn start(&self, run: usize) -> TrialRun<'_> {
-        let seeds = self.seeds as usize;
-        let (number, seed) = (run / seeds, run % seeds + 1);
-        let trial = &self.trials[number];
-        let rng = self.rng.stream(&format!("seed {seed}"));
-        let (task, network) = (trial.task.task(), trial.network());
-        let start = network.parameters(&trial.start, &rng.stream("weights"));
-        let test = &self.tests[self.test[number]];
-        let lesson = Lesson { task, test, budget: trial.budget };
-        let batches = rng.stream("batches");
-        let learner =
-            Learner::new(lesson, network, &trial.trainer, start, batches);
+        let learner = self.learner(run, |network| network);
+        let rng = self.stream(run);
+        let task = learner.lesson.task;
         let probe = (self.probes > 0)
             .then(|| task.batch(self.probes, &mut rng.stream("probe")));
         let mut run = TrialRun { learner, probe, rng, start_growth: f64::NAN };
         run.start_growth = run.growth();
         run
+    }
+
+    /// The training of a run at its start, of what `model` makes of the trial's network, with its parameters.
+    pub fn learner<M: Learnable>(
+        &self,
+        run: usize,
+        model: impl FnOnce(Network) -> M,
+    ) -> Learner<'_, M> {
+        let (trial, rng) = (self.trial(run), self.stream(run));
+        let (task, network) = (trial.task.task(), trial.network());
+        let start = network.parameters(&trial.start, &rng.stream("weights"));
+        let test = &self.tests[self.test[run / self.seeds as usize]];
+        let lesson = Lesson { task, test, budget: trial.budget };
+        let (model, batches) = (model(network), rng.stream("batches"));
+        Learner::new(lesson, model, &trial.trainer, start, batches)
+    }
+
+    /// The trial of a run.
+    fn trial(&self, run: usize) -> &Trial {
+        &self.trials[run / self.seeds as usize]
+    }
+
+    /// What a run draws from.
+    fn stream(&self, run: usize) -> Rng {
+        let seed = run % self.seeds as usize + 1;
+        self.rng.stream(&format!("seed {seed}"))
     }
 
     /// The outcomes of one trial among those of all, by its number.
