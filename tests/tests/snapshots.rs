@@ -48,6 +48,7 @@ experiments! {
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
     gates_one_by_one: "gates-one-by-one",
+    lstm_can_explode: "lstm-can-explode",
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
+pub mod lstm_can_explode;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
@@ -39,7 +40,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 9] = [
+    static ALL: [Entry; 10] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -49,6 +50,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
         Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
+        Entry::recorded::<lstm_can_explode::LstmCanExplode>(),
     ];
     &ALL
 }

@@ -1,0 +1,82 @@
+//! The figures.
+
+use super::claims::config;
+use super::{Kind, list};
+use crate::experiment::FigureSpec;
+use crate::trials::tried;
+use longlag_probe::statistics::median;
+use longlag_report::figure::{
+    Axis, Curve, DotChart, DotRow, Figure, Ink, LineChart, Marker,
+};
+use longlag_report::{LookupError, Report};
+
+pub(super) const ALL: &[FigureSpec] = &[
+    FigureSpec { name: "lstm-can-explode-sweep", draw: sweep },
+    FigureSpec { name: "lstm-can-explode-trained", draw: trained },
+    FigureSpec { name: "lstm-can-explode-norms", draw: norms },
+];
+
+fn sweep(report: &Report) -> Result<Figure, LookupError> {
+    let mut chart = LineChart::new(
+        "Growth of the derivative of the last state by an earlier one, untrained networks on noise, against the gain of \
+         the recurrent weights: the plain network explodes from a gain of 2.5 on, the LSTM later and less, but it does.",
+        Axis::log("Gain *g*").ticks([0.5, 1.0, 2.0, 4.0, 8.0]),
+        Axis::linear("Decades per 100 steps"),
+    )
+    .columns(2)
+    .reference("keeps its size", 0.0);
+    for hidden in config(report).widths {
+        chart = chart.panel(format!("H = {hidden}"));
+        for kind in Kind::ALL {
+            let name = format!("sweep_h{hidden}_{}", kind.key());
+            let (label, ink) = match kind {
+                Kind::Rnn => ("RNN".to_owned(), Ink::Orange),
+                Kind::Lstm(1.0) => ("LSTM".to_owned(), Ink::Blue),
+                Kind::Lstm(bias) => (format!("bias {bias}"), Ink::Green),
+            };
+            let series = report.find_series(&name)?;
+            chart = chart.curve(Curve::of(label, series).ink(ink));
+        }
+    }
+    Ok(chart.figure())
+}
+
+fn trained(report: &Report) -> Result<Figure, LookupError> {
+    let config = config(report);
+    let most = config.budget.updates;
+    let mut chart = DotChart::new(
+        "Updates until the task is solved, of networks that start from large gains, by gradient descent and by Adam, \
+         with clipping and without.",
+        Axis::log("Updates until solved").infinity(format!("> {most}")),
+    );
+    for trial in list(&config) {
+        let of = tried(report, &trial.key())?;
+        let updates = of
+            .iter()
+            .map(|t| if t.solved { t.updates as f64 } else { f64::INFINITY });
+        let updates: Vec<f64> = updates.collect();
+        let solved = of.iter().filter(|t| t.solved).count();
+        let row = DotRow::new(trial.name)
+            .median(median(&updates))
+            .dots(Marker::Disc, updates)
+            .note(format!("{solved} of {}", of.len()));
+        chart = chart.row(row);
+    }
+    Ok(chart.figure())
+}
+
+fn norms(report: &Report) -> Result<Figure, LookupError> {
+    let mut chart = DotChart::new(
+        "The largest norm of a gradient before clipping in each training from a large gain.",
+        Axis::log("Largest norm of the gradient"),
+    );
+    for trial in list(&config(report)) {
+        let name = format!("largest_{}", trial.key());
+        let norms = report.find_series(&name)?.y();
+        let row = DotRow::new(trial.name)
+            .median(median(&norms))
+            .dots(Marker::Disc, norms);
+        chart = chart.row(row);
+    }
+    Ok(chart.figure())
+}
