@@ -418,7 +418,6 @@ impl Run for Watched<'_> {
             *largest = largest.max(step.clipped.norm_before);
         })
     }
-    // ANCHOR_END: watched
     fn save(&self) -> Self::Saved {
         (self.trial.save(), self.largest)
     }
@@ -434,6 +433,7 @@ impl Run for Watched<'_> {
         }
     }
 }
+// ANCHOR_END: watched
 
 /// The untrained networks of a seed.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! The figures.
 
+use super::Kind;
 use super::claims::config;
-use super::{Kind, list};
 use crate::experiment::FigureSpec;
 use crate::trials::tried;
 use longlag_probe::statistics::median;
@@ -41,42 +41,55 @@ fn sweep(report: &Report) -> Result<Figure, LookupError> {
     Ok(chart.figure())
 }
 
-fn trained(report: &Report) -> Result<Figure, LookupError> {
+/// A chart with a group of rows for each gain that networks were trained from.
+fn rows(
+    report: &Report,
+    mut chart: DotChart,
+    row: impl Fn(DotRow, &str) -> Result<Option<DotRow>, LookupError>,
+) -> Result<Figure, LookupError> {
     let config = config(report);
-    let most = config.budget.updates;
-    let mut chart = DotChart::new(
-        "Updates until the task is solved, of networks that start from large gains, by gradient descent and by Adam, \
-         with clipping and without.",
+    for &gain in &config.trained_gains {
+        chart = chart.group(format!("*g* = {gain}"));
+        for method in &config.methods {
+            let name = method.name(gain);
+            let name = name.replace(&format!(" g = {gain},"), "");
+            if let Some(row) = row(DotRow::new(name), &method.key(gain))? {
+                chart = chart.row(row);
+            }
+        }
+    }
+    Ok(chart.figure())
+}
+
+fn trained(report: &Report) -> Result<Figure, LookupError> {
+    let most = config(report).budget.updates;
+    let chart = DotChart::new(
+        "Updates until the task is solved, of LSTMs that start from large gains, by gradient descent and by Adam, with \
+         clipping and without.",
         Axis::log("Updates until solved").infinity(format!("> {most}")),
     );
-    for trial in list(&config) {
-        let of = tried(report, &trial.key())?;
+    rows(report, chart, |row, key| {
+        if key.starts_with("rnn") {
+            return Ok(None);
+        }
+        let of = tried(report, key)?;
         let updates = of
             .iter()
             .map(|t| if t.solved { t.updates as f64 } else { f64::INFINITY });
         let updates: Vec<f64> = updates.collect();
         let solved = of.iter().filter(|t| t.solved).count();
-        let row = DotRow::new(trial.name)
-            .median(median(&updates))
-            .dots(Marker::Disc, updates)
-            .note(format!("{solved} of {}", of.len()));
-        chart = chart.row(row);
-    }
-    Ok(chart.figure())
+        let row = row.median(median(&updates)).dots(Marker::Disc, updates);
+        Ok(Some(row.note(format!("{solved} of {}", of.len()))))
+    })
 }
 
 fn norms(report: &Report) -> Result<Figure, LookupError> {
-    let mut chart = DotChart::new(
+    let chart = DotChart::new(
         "The largest norm of a gradient before clipping in each training from a large gain.",
         Axis::log("Largest norm of the gradient"),
     );
-    for trial in list(&config(report)) {
-        let name = format!("largest_{}", trial.key());
-        let norms = report.find_series(&name)?.y();
-        let row = DotRow::new(trial.name)
-            .median(median(&norms))
-            .dots(Marker::Disc, norms);
-        chart = chart.row(row);
-    }
-    Ok(chart.figure())
+    rows(report, chart, |row, key| {
+        let norms = report.find_series(&format!("largest_{key}"))?.y();
+        Ok(Some(row.median(median(&norms)).dots(Marker::Disc, norms)))
+    })
 }
