@@ -1029,3 +1029,50 @@ fn cliffs_and_clipping() {
     ];
     assert_eq!(verdicts, expected);
 }
+
+#[test]
+fn the_lstm_can_explode() {
+    let report = report("lstm-can-explode");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let growth = |h: u32, kind: &str, g: &str| fact(&format!("growth_h{h}_{kind}_g{g}"));
+    for h in [32, 64] {
+        // "The relief is large: many decades at the same gain. But at a gain of 8 the LSTM explodes."
+        for g in ["2_5", "4", "8"] {
+            assert!(growth(h, "rnn", g) - growth(h, "lstm_b1", g) > 5.0);
+        }
+        assert!(fact(&format!("growth_h{h}_lstm_b1_g8_low")) > 5.0);
+        // "At a gain of one half the order is turned round. The LSTM's curve is flatter."
+        assert!(growth(h, "rnn", "0_5") < 3.0 * growth(h, "lstm_b1", "0_5"));
+        let range = |kind: &str| growth(h, kind, "8") - growth(h, kind, "0_5");
+        assert!(range("lstm_b1") < 0.5 * range("rnn"));
+    }
+    // "No plain network solves the task. No training ended in infinities or NaN."
+    for g in ["4", "8"] {
+        for method in ["sgd", "sgd_clipped", "adam", "adam_clipped"] {
+            assert_eq!(fact(&format!("rnn_g_{g}_{method}_solved")), 0.0);
+            for cell in ["rnn", "lstm"] {
+                assert_eq!(fact(&format!("{cell}_g_{g}_{method}_diverged")), 0.0);
+            }
+        }
+        // "By plain gradient descent clipping matters; Adam loses less."
+        let lost = |by: &str| {
+            fact(&format!("lstm_g_{g}_{by}_clipped_solved")) - fact(&format!("lstm_g_{g}_{by}_solved"))
+        };
+        assert!(lost("sgd") >= 9.0 && (0.0..5.0).contains(&lost("adam")));
+    }
+    // "Thousands of times smaller at the larger gain, and yet hundreds of times what clipping lets through."
+    let largest = |key: &str| fact(&format!("largest_{key}"));
+    assert!(largest("rnn_g_8_adam") > 2000.0 * largest("lstm_g_8_adam"));
+    assert!(largest("lstm_g_8_adam") > 200.0 * number(&report, "config.clip"));
+    // "The best rates of the LSTMs were at the upper end"; "training brought them to where gradients keep their size."
+    assert!(fact("lstm_g_4_adam_clipped_growth_end").abs() < 1.0);
+    assert!(fact("rnn_g_4_adam_clipped_growth_end") < -10.0);
+    let claims = longlag_experiments::lstm_can_explode::LstmCanExplode::CLAIMS;
+    let verdicts: Vec<String> = claims
+        .iter()
+        .map(|claim| format!("{}: {}", claim.id, claim.judge(&report).expect("a finding").verdict))
+        .collect();
+    let expected =
+        ["A10: holds", "A10, trained: unsettled", "A10, prevents: fails", "A10, without clipping: unsettled"];
+    assert_eq!(verdicts, expected);
+}

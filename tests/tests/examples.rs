@@ -38,6 +38,7 @@ examples! {
     still_vanishing in "../../examples/still_vanishing.rs",
     learning_to_forget in "../../examples/learning_to_forget.rs",
     gates_one_by_one in "../../examples/gates_one_by_one.rs",
+    lstm_can_explode in "../../examples/lstm_can_explode.rs",
     cliffs_and_clipping in "../../examples/cliffs_and_clipping.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",
     the_family in "../../examples/the_family.rs",

@@ -68,6 +68,11 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "map_seeds": 1, "longer": 25, "widths": [3, 2], "rates": [0.1], "batches": 2,
                  "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "trained": 1 }"#
         }
+        "lstm-can-explode" => {
+            r#"{ "seeds": 1, "widths": [4, 3], "gains": [2.5, 4, 8], "burn_in": 3, "steps": 10, "trained_gains": [8],
+                 "task": { "definition": "2013", "symbols": 2, "steps": 20 },
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 1 }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

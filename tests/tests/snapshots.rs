@@ -50,6 +50,7 @@ experiments! {
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
     gates_one_by_one: "gates-one-by-one",
+    lstm_can_explode: "lstm-can-explode",
     cliffs_and_clipping: "cliffs-and-clipping",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }

@@ -25,6 +25,7 @@ pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
 pub mod ledger;
+pub mod lstm_can_explode;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod not_vanishing_is_not_enough;
@@ -45,7 +46,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 11] = [
+    static ALL: [Entry; 12] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -55,6 +56,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
         Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
+        Entry::recorded::<lstm_can_explode::LstmCanExplode>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),

@@ -75,7 +75,9 @@ fn shares(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = DotChart::new(
         "What remains of the derivative of the state by the input with the input gate closed, and of that by the state \
          before with the forget gate closed, of each network at the start and trained.",
-        Axis::linear("Share that remains").percent(),
+        Axis::linear("Share that remains")
+            .percent()
+            .ticks([0.0, 0.25, 0.5, 0.75]),
     )
     .reference("margin", margin);
     for (what, title) in [

@@ -2,5 +2,6 @@
 
 mod cliffs_and_clipping;
 mod gates_one_by_one;
+mod lstm_can_explode;
 mod not_vanishing_is_not_enough;
 mod trials;
