@@ -47,6 +47,7 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    initialisation: "initialisation",
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub mod digits;
 mod experiment;
 pub mod first_race;
 pub mod gradient_is_a_sum;
+pub mod initialisation;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
@@ -38,7 +39,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 8] = [
+    static ALL: [Entry; 9] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -47,6 +48,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<initialisation::Initialisation>(),
     ];
     &ALL
 }
