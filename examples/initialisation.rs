@@ -97,7 +97,7 @@ mod solutions {
             if of(middle) < 0.0 { low = middle } else { high = middle }
         }
         // ANCHOR_END: first
-        assert!(of(1.0) < -3.0 && of(2.0) > 1.0);
+        assert!(of(1.0) < 0.0 && of(2.0) > 0.0, "{} {}", of(1.0), of(2.0));
         assert!((1.1..1.7).contains(&low), "{low}");
     }
 

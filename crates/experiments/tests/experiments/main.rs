@@ -1,3 +1,4 @@
 //! What the experiments are made of, from outside.
 
+mod initialisation;
 mod trials;
