@@ -1076,3 +1076,71 @@ fn the_lstm_can_explode() {
         ["A10: holds", "A10, trained: unsettled", "A10, prevents: fails", "A10, without clipping: unsettled"];
     assert_eq!(verdicts, expected);
 }
+
+#[test]
+fn initialisation() {
+    let report = report("initialisation");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    let places = report.find_table("collapse").expect("a table");
+    let column = |name: &str| places.numbers(name);
+    let (decades, solved, end) = (column("decades"), column("solved"), column("growth, end"));
+    let cells: Vec<String> = places.rows().iter().map(|row| row[1].to_string()).collect();
+    for (i, cell) in cells.iter().enumerate() {
+        // "With a loss of more than sixteen decades nobody solves the task." "No tanh network that loses more than eight
+        // does."
+        assert!(decades[i] > -16.0 || solved[i] == 0.0, "{i}");
+        assert!(cell != "RNN" || decades[i] > -8.0 || solved[i] == 0.0, "{i}");
+    }
+    // "Where no more than two are lost or gained, most networks do."
+    let bins = report.find_table("bins").expect("a table");
+    assert!(bins.numbers("solved")[4] > 0.8 && bins.numbers("from")[4] == -2.0);
+    // "From PyTorch's weights, at the greatest length, a gradient loses more than fifteen decades, and GRUs learn it."
+    assert!(fact("gru_pytorch_s_h32_t80_growth_start") * 0.8 < -15.0);
+    assert!(fact("gru_pytorch_s_h32_t80_solved") > 0.8 * seeds);
+    // "From the identity they lose less than two decades over the middle length, and none learns the task."
+    assert!((-4.0..0.0).contains(&fact("rnn_identity_h32_t50_growth_start")));
+    assert_eq!(fact("rnn_identity_h32_t50_solved"), 0.0);
+    // "The product says more than the rate, the length alone still more."
+    assert!(fact("rank_growth") < fact("rank_decades") && fact("rank_decades") < fact("rank_length"));
+    // "Hardly a tanh network learns the task at the greatest length. All those with max(·, 0) do from the identity, as do
+    // all LSTMs with chrono biases, and most with a forget bias of three."
+    let mut longest = (2..cells.len()).step_by(3);
+    assert!(longest.all(|i| cells[i] != "RNN" || solved[i] <= 0.1));
+    assert_eq!([fact("relu_rnn_identity_h32_t80_solved"), fact("lstm_chrono_h32_t80_solved")], [seeds; 2]);
+    assert!(fact("lstm_forget_3_h32_t80_solved") > 0.8 * seeds);
+    // "Where at least half have solved the task, growth ends within two decades of zero. Where nobody has, far below."
+    for i in (1..solved.len()).step_by(3) {
+        assert!(solved[i] < 0.5 || end[i].abs() < 2.0, "{i}: {}", end[i]);
+        assert!(solved[i] > 0.0 || end[i] < -7.0, "{i}: {}", end[i]);
+    }
+    // "The orthogonal networks have lost their start after a hundred updates; GRUs stay at theirs for as long and then
+    // rise by more than fifteen decades. PyTorch's tanh networks creep upwards, and haven't arrived."
+    let look = |trial: &str, update: u32, what: &str| {
+        number(&report, &format!("tables.looks.{trial}.{update}.{what}"))
+    };
+    let growth = |trial: &str| [0, 100, 400, 1000].map(|update| look(trial, update, "growth"));
+    let best = growth("rnn_orthogonal_1_h32_t50");
+    assert!(best[1] - best[0] > 2.0 && best[2].abs() < 1.0, "{best:?}");
+    let gru = growth("gru_pytorch_s_h32_t50");
+    assert!(gru[1] - gru[0] < 2.0 && gru[2] - gru[1] > 15.0, "{gru:?}");
+    let default = growth("rnn_pytorch_s_h32_t50");
+    assert!(default.windows(2).all(|w| w[1] > w[0]) && default[3] < -10.0, "{default:?}");
+    // "No network diverged." The longest sequences that half of the networks learn.
+    let diverged = report.facts().iter().filter(|(name, _)| name.ends_with("_diverged"));
+    assert!(diverged.into_iter().all(|(_, value)| value.as_number().is_some_and(|n| n.to_f64() == 0.0)));
+    let half = |key: &str| fact(&format!("{key}_solved")) >= 0.5 * seeds;
+    assert!(half("rnn_pytorch_s_h32_t20") && !half("rnn_pytorch_s_h32_t50"));
+    assert!(half("rnn_orthogonal_1_h32_t50") && !half("rnn_orthogonal_1_h32_t80"));
+    assert!(half("lstm_forget_0_h32_t20") && !half("lstm_forget_0_h32_t50") && half("lstm_chrono_h32_t80"));
+    assert_eq!(verdicts("initialisation", &report), ["A14: holds", "A14, survives: fails"]);
+}
+
+/// The verdicts on an experiment's claims.
+fn verdicts(name: &str, report: &Report) -> Vec<String> {
+    let experiment = longlag_experiments::find(name).expect("an experiment");
+    let verdict = |claim: &longlag_experiments::protocol::Claim| {
+        format!("{}: {}", claim.id, claim.judge(report).expect("a finding").verdict)
+    };
+    experiment.claims.iter().map(verdict).collect()
+}

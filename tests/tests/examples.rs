@@ -40,6 +40,7 @@ examples! {
     gates_one_by_one in "../../examples/gates_one_by_one.rs",
     lstm_can_explode in "../../examples/lstm_can_explode.rs",
     cliffs_and_clipping in "../../examples/cliffs_and_clipping.rs",
+    initialisation in "../../examples/initialisation.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",

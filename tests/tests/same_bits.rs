@@ -73,6 +73,16 @@ fn shortened(experiment: &Entry) -> &'static str {
                  "task": { "definition": "2013", "symbols": 2, "steps": 20 },
                  "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "probes": 1 }"#
         }
+        "initialisation" => {
+            r#"{ "seeds": 1, "widths": [4, 3], "lengths": [20, 21], "judged": 21, "looks": [1], "probes": 2,
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 },
+                 "starts": [
+                     { "name": "RNN, PyTorch's", "cell": "rnn-tanh", "start": {}, "learning_rate": 0.01 },
+                     { "name": "RNN, orthogonal 1", "cell": "rnn-tanh",
+                       "start": { "recurrent": { "orthogonal": {} } }, "learning_rate": 0.01 },
+                     { "name": "LSTM, chrono", "cell": "lstm", "start": {}, "chrono": true, "learning_rate": 0.01 }
+                 ] }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

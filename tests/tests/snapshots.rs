@@ -52,6 +52,7 @@ experiments! {
     gates_one_by_one: "gates-one-by-one",
     lstm_can_explode: "lstm-can-explode",
     cliffs_and_clipping: "cliffs-and-clipping",
+    initialisation: "initialisation",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

@@ -21,6 +21,7 @@ mod experiment;
 pub mod first_race;
 pub mod gates_one_by_one;
 pub mod gradient_is_a_sum;
+pub mod initialisation;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
@@ -46,7 +47,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 12] = [
+    static ALL: [Entry; 13] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -58,6 +59,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
         Entry::recorded::<lstm_can_explode::LstmCanExplode>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
+        Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

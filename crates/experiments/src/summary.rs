@@ -1,8 +1,8 @@
 //! Many runs in few numbers: medians, with the intervals that they surely lie in.
 
-use crate::protocol::median_ranks;
+use crate::protocol::{Claim, median_ranks};
 use longlag_probe::statistics::median;
-use longlag_report::{Number, Report};
+use longlag_report::{LookupError, Number, Report};
 
 /// A name as keys have it: in lower case, with `_` for all that is neither letter nor digit.
 pub fn key_of(name: &str) -> String {
@@ -43,6 +43,39 @@ pub fn add_band(
     report.band(name, x, column(1), column(0), column(2));
 }
 
+/// Judges claims by what the report has so far and writes what is behind the verdicts in it: the table `claims` has for
+/// each claim and condition the contrast's estimate, the interval `from`, `to` that the verdict goes by, and the verdict.
+///
+/// # Errors
+/// If the report lacks what is measured.
+pub fn add_claims(
+    report: &mut Report,
+    claims: &[Claim],
+) -> Result<(), LookupError> {
+    let mut rows = vec![];
+    for claim in claims {
+        let finding = claim.judge(report)?;
+        let verdict = finding.verdict.to_string();
+        for of in finding.contrasts {
+            let number = |x: f64| Number::rounded(x, 3);
+            rows.push((
+                claim.id,
+                of.condition,
+                number(of.estimate.low),
+                number(of.interval.low),
+                number(of.interval.high),
+                verdict.clone(),
+            ));
+        }
+    }
+    let columns = ["claim", "condition", "estimate", "from", "to", "verdict"];
+    let table = report.table("claims", columns);
+    for row in rows {
+        table.row(row);
+    }
+    Ok(())
+}
+
 /// The median with its interval's ends around it: the order statistics of [`median_ranks`], of fewer values than
 /// it needs the lowest and the highest. NaN counts as the largest, whatever its sign: which sign a NaN gets
 /// differs between processors.
@@ -53,4 +86,29 @@ pub fn spread(mut values: Vec<f64>) -> [f64; 3] {
     let n = values.len();
     let ranks = median_ranks(n).map_or(1..=n, |(ranks, _)| ranks);
     [values[ranks.start() - 1], median(&values), values[ranks.end() - 1]]
+}
+
+/// Spearman's rank correlation of paired values, from −1 to 1: that of their ranks, where equal values share the mean
+/// of theirs. NaN if all values of a side are equal.
+///
+/// # Panics
+/// If there are more of one than of the other.
+#[track_caller]
+pub fn rank_correlation(x: &[f64], y: &[f64]) -> f64 {
+    assert!(x.len() == y.len(), "{} values with {}", x.len(), y.len());
+    let [x, y] = [x, y].map(centred_ranks);
+    let product =
+        |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let all = product(&x, &x) * product(&y, &y);
+    if all == 0.0 { f64::NAN } else { product(&x, &y) / all.sqrt() }
+}
+
+/// Each value's rank, less the mean of all ranks.
+fn centred_ranks(values: &[f64]) -> Vec<f64> {
+    let rank = |value: &f64| {
+        let below = values.iter().filter(|v| v.total_cmp(value).is_lt());
+        let above = values.iter().filter(|v| v.total_cmp(value).is_gt());
+        0.5 * (below.count() as f64 - above.count() as f64)
+    };
+    values.iter().map(rank).collect()
 }

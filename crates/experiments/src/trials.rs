@@ -348,7 +348,8 @@ pub struct TrialRun<'a> {
 }
 
 impl TrialRun<'_> {
-    fn growth(&self) -> f64 {
+    /// How a gradient grows now, as [`Tried::growth`]; NaN has the same bits on every processor.
+    pub fn growth(&self) -> f64 {
         let Some(probe) = &self.probe else { return f64::NAN };
         let parameters = self.learner.trainer.parameters.map(f64::from);
         let layer = &self.learner.model.layer;
@@ -356,7 +357,8 @@ impl TrialRun<'_> {
         let state = 0..width.h + width.c.unwrap_or(0);
         let mut directions = self.rng.stream("directions");
         let step = LayerStep { layer, parameters: &parameters };
-        growth(step, state, probe, &mut directions)
+        let growth = growth(step, state, probe, &mut directions);
+        if growth.is_nan() { f64::NAN } else { growth }
     }
 }
 
@@ -404,10 +406,7 @@ impl Run for TrialRun<'_> {
     fn outcome(&self) -> Tried {
         let Standing { right, solved, diverged } = self.learner.standing;
         let updates = self.learner.updates();
-        // A growth that is NaN has the same bits on every processor.
-        let end = self.growth();
-        let end = if end.is_nan() { f64::NAN } else { end };
-        let growth = [self.start_growth, end];
+        let growth = [self.start_growth, self.growth()];
         Tried { updates, solved, diverged, right, growth }
     }
 }

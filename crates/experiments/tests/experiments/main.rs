@@ -2,6 +2,7 @@
 
 mod cliffs_and_clipping;
 mod gates_one_by_one;
+mod initialisation;
 mod lstm_can_explode;
 mod not_vanishing_is_not_enough;
 mod trials;
