@@ -20,6 +20,7 @@ pub mod gradient_is_a_sum;
 pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
+pub mod long_lag_race;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod protocol;
@@ -30,6 +31,7 @@ pub mod summary;
 pub mod tasks;
 pub mod trials;
 pub mod trust_the_gradient;
+pub mod which_gate_matters;
 
 pub use experiment::{
     ConfigError, Entry, Experiment, FigureSpec, Prepared, PreparedRuns,
@@ -38,7 +40,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 8] = [
+    static ALL: [Entry; 10] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -47,6 +49,8 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<long_lag_race::LongLagRace>(),
+        Entry::recorded::<which_gate_matters::WhichGateMatters>(),
     ];
     &ALL
 }
