@@ -47,6 +47,8 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    long_lag_race: "long-lag-race",
+    which_gate_matters: "which-gate-matters",
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Many runs in few numbers: medians, with the intervals that they surely lie in.
 
-use crate::protocol::median_ranks;
+use crate::protocol::{Claim, median_ranks};
 use longlag_probe::statistics::median;
-use longlag_report::{Number, Report};
+use longlag_report::{LookupError, Number, Report};
 
 /// A name as keys have it: in lower case, with `_` for all that is neither letter nor digit.
 pub fn key_of(name: &str) -> String {
@@ -41,6 +41,39 @@ pub fn add_band(
     let column =
         |k: usize| all.iter().map(move |row| Number::rounded(row[k], 4));
     report.band(name, x, column(1), column(0), column(2));
+}
+
+/// Judges claims by what the report has so far and writes what is behind the verdicts in it: the table `claims` has for
+/// each claim and condition the contrast's estimate, the interval `from`, `to` that the verdict goes by, and the verdict.
+///
+/// # Errors
+/// If the report lacks what is measured.
+pub fn add_claims(
+    report: &mut Report,
+    claims: &[Claim],
+) -> Result<(), LookupError> {
+    let mut rows = vec![];
+    for claim in claims {
+        let finding = claim.judge(report)?;
+        let verdict = finding.verdict.to_string();
+        for of in finding.contrasts {
+            let number = |x: f64| Number::rounded(x, 3);
+            rows.push((
+                claim.id,
+                of.condition,
+                number(of.estimate.low),
+                number(of.interval.low),
+                number(of.interval.high),
+                verdict.clone(),
+            ));
+        }
+    }
+    let columns = ["claim", "condition", "estimate", "from", "to", "verdict"];
+    let table = report.table("claims", columns);
+    for row in rows {
+        table.row(row);
+    }
+    Ok(())
 }
 
 /// The median with its interval's ends around it: the order statistics of [`median_ranks`], of fewer values than

@@ -13,7 +13,7 @@ use crate::protocol::{
     clopper_pearson,
 };
 use crate::runs::{Recorded, Runs, run_all};
-use crate::summary::key_of;
+use crate::summary::{add_claims, key_of};
 use crate::tasks::{Adding, Definition, TaskConfig, TemporalOrder};
 use crate::trials::{self, TrialRun, Trials, Tried, solved_pairs, tried};
 use longlag_cells::{Cell, Forget, LstmParts};
@@ -207,6 +207,7 @@ impl Runs for Trainings {
             let size = trial.network().size();
             table.row((&*network.name, size, network.learning_rate));
         }
+        add_claims(&mut report, CLAIMS).expect("all is there");
         report
     }
 }

@@ -1,10 +1,10 @@
 //! From what was measured to the report.
 
-use super::claims::longest_key;
+use super::claims::{self, longest_key};
 use super::{Config, Contender, LongLagRace, Race};
 use crate::experiment::Experiment;
 use crate::protocol::KaplanMeier;
-use crate::summary::{add_band, add_facts, key_of};
+use crate::summary::{add_band, add_claims, add_facts, key_of};
 use crate::trials::Tried;
 use longlag_numerics::Real;
 use longlag_report::{Number, Report};
@@ -21,6 +21,7 @@ impl Race {
         self.add_baselines(&mut report, untrained);
         self.add_race(&mut report, tried);
         self.add_beats(&mut report, tried);
+        add_claims(&mut report, claims::ALL).expect("all is there");
         report
     }
 
