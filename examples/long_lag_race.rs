@@ -85,7 +85,8 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
     let share = 100.0 * frozen_share(Cell::RnnTanh);
     writeln!(out, "{:12}{share:5.1} % of the sequences right", "frozen RNN")?;
     for (name, cell) in RACERS {
-        write!(out, "{name:4}, H = {:2}: ", network(cell).layer.hidden)?;
+        let units = network(cell).layer.hidden;
+        write!(out, "{:5} H = {units:2}:", format!("{name},"))?;
         for Tried { solved, updates, right, .. } in race(trial(name, cell)) {
             if solved {
                 write!(out, " solved after {updates:4};")?;
@@ -101,4 +102,51 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
+}
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+    use longlag_cells::init::Init;
+
+    /// Exercise 1: the rule of 1997 leaves little to a constant answer.
+    #[test]
+    fn a_strict_rule() {
+        // ANCHOR: first
+        let strict = Adding { success: Definition::Hochreiter1997, ..adding() };
+        let constant = |task: Adding| task.baselines()[0].success;
+        let [before, after] = [adding(), strict].map(constant);
+        // ANCHOR_END: first
+        assert!(before > 0.6 && after < 0.2, "{before} {after}");
+    }
+
+    /// Exercise 2: a plain network that starts by adding learns it.
+    #[test]
+    fn an_identity_start() {
+        // ANCHOR: second
+        let mut irnn = trial("IRNN", Cell::RnnRelu);
+        irnn.start = Initialisation {
+            recurrent: Init::Identity { scale: 1.0 },
+            bias: Init::Zero,
+            ..Default::default()
+        };
+        irnn.trainer = adam(3e-3, Clip::Norm(1.0));
+        let solved = race(irnn).iter().filter(|tried| tried.solved).count();
+        // ANCHOR_END: second
+        assert_eq!(solved, SEEDS as usize);
+    }
+
+    /// Exercise 3: with equal units the LSTM has four times the RNN's
+    /// parameters, and the RNN loses most of its own.
+    #[test]
+    fn equal_units() {
+        // ANCHOR: third
+        let units = network(Cell::Lstm).layer.hidden;
+        let size = |cell| Network::new(cell, 2, units, 1).size() as f64;
+        let [rnn, lstm] = [size(Cell::RnnTanh), size(Cell::Lstm)];
+        let matched = network(Cell::RnnTanh).layer.hidden;
+        // ANCHOR_END: third
+        assert!((3.5..4.0).contains(&(lstm / rnn)), "{lstm} {rnn}");
+        assert!(matched > 2 * units - 3, "{matched} {units}");
+    }
 }

@@ -38,6 +38,7 @@ examples! {
     still_vanishing in "../../examples/still_vanishing.rs",
     learning_to_forget in "../../examples/learning_to_forget.rs",
     long_lag_race in "../../examples/long_lag_race.rs",
+    which_gate_matters in "../../examples/which_gate_matters.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",
     longlag_as_a_library in "../../examples/longlag_as_a_library.rs",

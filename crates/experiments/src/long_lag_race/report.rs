@@ -22,6 +22,17 @@ impl Race {
         self.add_race(&mut report, tried);
         self.add_beats(&mut report, tried);
         add_claims(&mut report, claims::ALL).expect("all is there");
+        for claim in claims::ALL {
+            let finding = claim.judge(&report).expect("all is there");
+            let key = format!("claim_{}", key_of(claim.id));
+            let of = &finding.contrasts[0];
+            let number = |x: f64| Number::rounded(x, 3);
+            report
+                .fact(format!("{key}_verdict"), finding.verdict.to_string())
+                .fact(format!("{key}_estimate"), number(of.estimate.low))
+                .fact(format!("{key}_from"), number(of.interval.low))
+                .fact(format!("{key}_to"), number(of.interval.high));
+        }
         report
     }
 
@@ -79,6 +90,14 @@ impl Race {
             let curves = curves.iter().map(|c| &c[..]).collect();
             let name = format!("frozen_{}", key_of(&of.name));
             add_band(report, name, x.clone(), curves);
+        }
+        for (k, of) in contenders.iter().enumerate() {
+            for (length, steps) in lengths.iter().enumerate() {
+                let at = length * contenders.len() + k;
+                let found = untrained.iter().map(|found| found[at]).collect();
+                let name = format!("frozen_{}_{steps}", key_of(&of.name));
+                add_facts(report, &name, found, 3);
+            }
         }
         let guesses = lengths.len() * contenders.len();
         for (k, what) in ["adding", "order"].iter().enumerate() {
@@ -187,6 +206,9 @@ impl Race {
             .fact("beats_trainings", (all.len() * seeds) as f64)
             .fact("beats_all", total(0) + total(1))
             .fact("beats_not_solved", total(1));
+        let clearly = all.iter().flat_map(|of| of.iter());
+        let clearly = clearly.filter(|of| !of.solved && of.right > 0.75);
+        report.fact("beats_clearly_not_solved", clearly.count());
         add_facts(report, "beats_unsolved", shares, 3);
     }
 }
