@@ -67,14 +67,17 @@ fn learn(trial: Trial) -> Vec<Tried> {
 
 /// Trains them and prints who has solved the task, and how the gradient of their states grew.
 pub fn run(out: &mut impl Write) -> io::Result<()> {
-    writeln!(out, "each training: right, updates, growth per 100 steps")?;
+    writeln!(
+        out,
+        "each training: % right, updates, growth at the start, at the end"
+    )?;
     for (name, cell) in networks() {
         write!(out, "{name:14}")?;
         for tried in learn(trial(name, cell)) {
             let [start, end] = tried.growth;
             write!(
                 out,
-                " | {:5.1} % {:4} {start:6.1} to {end:5.1}",
+                " | {:3.0} {:3} {start:4.0} {end:4.0}",
                 100.0 * tried.right,
                 tried.updates,
             )?;
@@ -87,4 +90,54 @@ pub fn run(out: &mut impl Write) -> io::Result<()> {
 #[allow(dead_code, reason = "a test includes this file and calls `run`")]
 fn main() -> io::Result<()> {
     run(&mut io::stdout().lock())
+}
+
+#[cfg(test)]
+mod solutions {
+    use super::*;
+    use longlag_cells::Network;
+
+    fn cell(name: &str) -> Cell {
+        let all = networks();
+        all.into_iter().find(|of| of.0 == name).expect("it is there").1
+    }
+
+    /// Exercise 1: nearly nothing is lost.
+    #[test]
+    fn without_the_forget_gate_all_is_passed_on() {
+        // ANCHOR: first
+        let growth = |name: &str| {
+            let mut trial = trial(name, cell(name));
+            trial.budget.updates = 1;
+            learn(trial)[0].growth[0]
+        };
+        let (whole, without) = (growth("LSTM"), growth("no forget gate"));
+        // ANCHOR_END: first
+        assert!(without.abs() < 1.0 && whole < without - 1.0);
+    }
+
+    /// Exercise 2: a quarter of those of the layer.
+    #[test]
+    fn a_gate_takes_a_quarter() {
+        // ANCHOR: second
+        let size = |name| Network::new(cell(name), 6, HIDDEN, 4).layer.size();
+        let left = size("no input gate") as f64 / size("LSTM") as f64;
+        // ANCHOR_END: second
+        assert_eq!(left, 0.75);
+    }
+
+    /// Exercise 3: the GRU has neither of the gates that chrono starts.
+    #[test]
+    fn chrono_is_not_for_the_gru() {
+        // ANCHOR: third
+        let once = |start| {
+            let mut trial = Trial { start, ..trial("GRU", Cell::Gru) };
+            trial.budget.updates = 20;
+            learn(trial)
+        };
+        let with = once(trial("GRU", Cell::Gru).start);
+        let without = once(Initialisation::default());
+        // ANCHOR_END: third
+        assert_eq!(with, without);
+    }
 }

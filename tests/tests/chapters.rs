@@ -847,9 +847,11 @@ fn the_long_lag_race() {
     assert!(solved("irnn", 200) == 0.0 && fact("irnn_adding_200_diverged") > 0.0);
     // "For the IRNN and the LSTM by chrono the power fits better, for the GRU the exponential."
     let scaling = report.find_table("scaling").expect("a table");
-    for (row, miss) in scaling.rows().iter().zip(
-        scaling.numbers("miss of the power").into_iter().zip(scaling.numbers("miss of the rate")),
-    ) {
+    for (row, miss) in scaling
+        .rows()
+        .iter()
+        .zip(scaling.numbers("miss of the power").into_iter().zip(scaling.numbers("miss of the rate")))
+    {
         assert_eq!(miss.0 < miss.1, row[0].to_string() != "GRU", "{row:?}");
     }
     // "The plain one is near the constant answer. The start of the other has all but solved the task."
@@ -880,4 +882,44 @@ fn the_long_lag_race() {
     let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
     use Verdict::{Fails, Holds, Unsettled};
     assert_eq!(verdicts, [Unsettled, Holds, Unsettled, Fails, Unsettled]);
+}
+
+#[test]
+fn which_gate_matters() {
+    let report = report("which-gate-matters");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    let solved = |name: &str, task: &str| fact(&format!("{name}_{task}_solved"));
+    // "Without its input gate the LSTM solves nothing. Without any other part it solves both every time." JANET too.
+    let changed = [
+        "lstm",
+        "no_forget_gate",
+        "no_output_gate",
+        "coupled_gates",
+        "no_input_tanh",
+        "no_output_tanh",
+        "peepholes",
+        "janet",
+    ];
+    for task in ["adding", "order"] {
+        assert_eq!((solved("no_input_gate", task), solved("rnn", task)), (0.0, 0.0));
+        assert!(changed.iter().all(|name| solved(name, task) == seeds), "{task}");
+        // "The GRUs and the MGU miss a few of the sums."
+        for name in ["gru", "gru_reset_before", "mgu"] {
+            assert!(solved(name, task) >= if task == "adding" { 0.8 * seeds } else { seeds }, "{name}");
+        }
+    }
+    // "It starts with a derivative that neither grows nor shrinks. The GRU starts far below and learns to keep it; the
+    // plain network stays there. All that learn lose less than four decades."
+    assert!(fact("no_input_gate_adding_growth_start").abs() < 0.5);
+    assert!(fact("gru_adding_growth_start_high") < -15.0 && fact("gru_adding_growth_end_low") > -4.0);
+    assert!(fact("rnn_adding_growth_end_high") < -10.0);
+    for name in changed.iter().chain(&["gru", "gru_reset_before", "mgu"]) {
+        for task in ["adding", "order"] {
+            assert!(fact(&format!("{name}_{task}_growth_end")) > -4.0, "{name}");
+        }
+    }
+    let claims = longlag_experiments::which_gate_matters::WhichGateMatters::CLAIMS;
+    let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
+    assert_eq!(verdicts, [Verdict::Holds, Verdict::Holds, Verdict::Fails]);
 }

@@ -271,7 +271,10 @@ fn success(report: &Report) -> Result<Figure, LookupError> {
     let mut chart = DotChart::new(
         "Share of trainings that solve the adding problem and temporal order, with its interval, for the plain \
          network, the LSTM, LSTMs without a part or with one more, and relatives.",
-        Axis::linear("Trainings that solve the task").range(0.0, 1.0).percent(),
+        Axis::linear("Trainings that solve the task")
+            .ticks([0.0, 0.5, 1.0])
+            .range(0.0, 1.0)
+            .percent(),
     );
     for (what, task) in TASKS {
         chart = chart.group(task);
