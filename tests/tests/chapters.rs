@@ -1144,3 +1144,100 @@ fn verdicts(name: &str, report: &Report) -> Vec<String> {
     };
     experiment.claims.iter().map(verdict).collect()
 }
+
+#[test]
+fn the_long_lag_race() {
+    let report = report("long-lag-race");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    let solved = |name: &str, steps: u64| fact(&format!("{name}_adding_{steps}_solved"));
+    // "The plain network solves none. The LSTM with a forget bias of one solves the shortest and nothing more. Started for
+    // the length it solves all, every time, and takes less than twice the updates for ten times the length."
+    for steps in [20, 50, 100, 200] {
+        assert_eq!((solved("rnn", steps), solved("lstm_chrono", steps)), (0.0, seeds), "{steps}");
+        assert_eq!(solved("lstm", steps), if steps == 20 { seeds } else { 0.0 }, "{steps}");
+    }
+    let median = |name: &str, steps: u64| fact(&format!("{name}_adding_{steps}_median"));
+    assert!(median("lstm_chrono", 200) < 2.0 * median("lstm_chrono", 20));
+    // "The GRU comes nearly as far. The IRNN is as quick up to fifty steps, and solves none at two hundred."
+    assert!(solved("gru", 200) > 0.0 && solved("gru", 200) < seeds);
+    assert!(median("irnn", 50) <= median("gru", 50) && median("irnn", 50) <= median("lstm_chrono", 50));
+    assert!(solved("irnn", 200) == 0.0 && fact("irnn_adding_200_diverged") > 0.0);
+    // "For the IRNN and the LSTM by chrono the power fits better, for the GRU the exponential."
+    let scaling = report.find_table("scaling").expect("a table");
+    for (row, miss) in scaling
+        .rows()
+        .iter()
+        .zip(scaling.numbers("miss of the power").into_iter().zip(scaling.numbers("miss of the rate")))
+    {
+        assert_eq!(miss.0 < miss.1, row[0].to_string() != "GRU", "{row:?}");
+    }
+    // "The plain one is near the constant answer. The start of the other has all but solved the task."
+    let constant = fact("baseline_constant");
+    for steps in [20, 50, 100, 200] {
+        assert!((fact(&format!("frozen_rnn_{steps}")) - constant).abs() < 0.1);
+    }
+    assert!(fact("frozen_lstm_chrono_100_low") > 0.95);
+    // "Leaks, the skip connection and the carousel alone solve nothing." Who succeeds most often: three.
+    for name in ["leak_1_10", "leak_1_100", "skip", "carousel_alone"] {
+        assert_eq!(solved(name, 100), 0.0, "{name}");
+    }
+    assert!(solved("no_forget_gate", 100) <= 1.0);
+    // "The IRNN and the GRU solve it as often."
+    for name in ["irnn", "gru"] {
+        assert_eq!(fact(&format!("{name}_equal_units_solved")), solved(name, 100), "{name}");
+    }
+    // "On temporal order the same two lead. Nobody copies."
+    let order = |name: &str| fact(&format!("{name}_order_solved"));
+    for name in ["rnn", "rnn_orthogonal", "lstm", "gru"] {
+        assert!(order(name) < order("irnn").min(order("lstm_chrono")), "{name}");
+    }
+    for name in ["rnn", "rnn_orthogonal", "irnn", "lstm", "lstm_chrono", "gru"] {
+        assert_eq!(fact(&format!("{name}_copying_solved")), 0.0, "{name}");
+    }
+    assert_eq!(fact("guessed_adding") + fact("guessed_order"), 0.0);
+    let claims = longlag_experiments::long_lag_race::LongLagRace::CLAIMS;
+    let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
+    use Verdict::{Fails, Holds, Unsettled};
+    assert_eq!(verdicts, [Unsettled, Holds, Unsettled, Fails, Unsettled]);
+}
+
+#[test]
+fn which_gate_matters() {
+    let report = report("which-gate-matters");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    let solved = |name: &str, task: &str| fact(&format!("{name}_{task}_solved"));
+    // "Without its input gate the LSTM solves nothing. Without any other part it solves both every time." JANET too.
+    let changed = [
+        "lstm",
+        "no_forget_gate",
+        "no_output_gate",
+        "coupled_gates",
+        "no_input_tanh",
+        "no_output_tanh",
+        "peepholes",
+        "janet",
+    ];
+    for task in ["adding", "order"] {
+        assert_eq!((solved("no_input_gate", task), solved("rnn", task)), (0.0, 0.0));
+        assert!(changed.iter().all(|name| solved(name, task) == seeds), "{task}");
+        // "The GRUs and the MGU miss a few of the sums."
+        for name in ["gru", "gru_reset_before", "mgu"] {
+            assert!(solved(name, task) >= if task == "adding" { 0.8 * seeds } else { seeds }, "{name}");
+        }
+    }
+    // "It starts with a derivative that neither grows nor shrinks. The GRU starts far below and learns to keep it; the
+    // plain network stays there. All that learn lose less than four decades."
+    assert!(fact("no_input_gate_adding_growth_start").abs() < 0.5);
+    assert!(fact("gru_adding_growth_start_high") < -15.0 && fact("gru_adding_growth_end_low") > -4.0);
+    assert!(fact("rnn_adding_growth_end_high") < -10.0);
+    for name in changed.iter().chain(&["gru", "gru_reset_before", "mgu"]) {
+        for task in ["adding", "order"] {
+            assert!(fact(&format!("{name}_{task}_growth_end")) > -4.0, "{name}");
+        }
+    }
+    let claims = longlag_experiments::which_gate_matters::WhichGateMatters::CLAIMS;
+    let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
+    assert_eq!(verdicts, [Verdict::Holds, Verdict::Holds, Verdict::Fails]);
+}

@@ -39,6 +39,8 @@ examples! {
     learning_to_forget in "../../examples/learning_to_forget.rs",
     gates_one_by_one in "../../examples/gates_one_by_one.rs",
     lstm_can_explode in "../../examples/lstm_can_explode.rs",
+    long_lag_race in "../../examples/long_lag_race.rs",
+    which_gate_matters in "../../examples/which_gate_matters.rs",
     cliffs_and_clipping in "../../examples/cliffs_and_clipping.rs",
     initialisation in "../../examples/initialisation.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",

@@ -83,6 +83,14 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "LSTM, chrono", "cell": "lstm", "start": {}, "chrono": true, "learning_rate": 0.01 }
                  ] }"#
         }
+        "long-lag-race" => {
+            r#"{ "seeds": 1, "parameters": 60, "lengths": [20, 30], "decisive": 30, "order": 20, "copying": 1,
+                 "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
+        }
+        "which-gate-matters" => {
+            r#"{ "seeds": 1, "hidden": 3, "adding": 20, "order": 20, "probes": 2,
+                 "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

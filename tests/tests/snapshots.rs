@@ -51,6 +51,8 @@ experiments! {
     learning_to_forget: "learning-to-forget",
     gates_one_by_one: "gates-one-by-one",
     lstm_can_explode: "lstm-can-explode",
+    long_lag_race: "long-lag-race",
+    which_gate_matters: "which-gate-matters",
     cliffs_and_clipping: "cliffs-and-clipping",
     initialisation: "initialisation",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",

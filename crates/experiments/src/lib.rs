@@ -26,6 +26,7 @@ pub mod law_of_the_product;
 pub mod learner;
 pub mod learning_to_forget;
 pub mod ledger;
+pub mod long_lag_race;
 pub mod lstm_can_explode;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
@@ -39,6 +40,7 @@ pub mod tasks;
 pub mod trials;
 pub mod trust_the_gradient;
 pub mod update_shares;
+pub mod which_gate_matters;
 
 pub use experiment::{
     ConfigError, Entry, Experiment, FigureSpec, Prepared, PreparedRuns,
@@ -47,7 +49,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 13] = [
+    static ALL: [Entry; 15] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -58,6 +60,8 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<learning_to_forget::LearningToForget>(),
         Entry::recorded::<gates_one_by_one::GatesOneByOne>(),
         Entry::recorded::<lstm_can_explode::LstmCanExplode>(),
+        Entry::recorded::<long_lag_race::LongLagRace>(),
+        Entry::recorded::<which_gate_matters::WhichGateMatters>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
         Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
