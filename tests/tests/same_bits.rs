@@ -62,6 +62,11 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "LSTM, chrono", "cell": "lstm", "start": {}, "chrono": true, "learning_rate": 0.01 }
                  ] }"#
         }
+        "normalisation" => {
+            r#"{ "seeds": 1, "widths": [3, 2], "sequences": 3, "burn_in": 2, "steps": 4, "gammas": [0.1, 1],
+                 "eps": [1e-5, 1e-2], "task": { "definition": "2013", "symbols": 2, "steps": 20 },
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 3, "test": 3 } }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

@@ -48,6 +48,7 @@ experiments! {
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
     initialisation: "initialisation",
+    normalisation: "normalisation",
 }
 
 #[test]

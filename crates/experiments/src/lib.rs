@@ -23,6 +23,7 @@ pub mod learner;
 pub mod learning_to_forget;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
+pub mod normalisation;
 pub mod protocol;
 pub mod readout;
 pub mod runs;
@@ -39,7 +40,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 9] = [
+    static ALL: [Entry; 10] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -49,6 +50,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
         Entry::recorded::<initialisation::Initialisation>(),
+        Entry::recorded::<normalisation::Normalisation>(),
     ];
     &ALL
 }

@@ -1,4 +1,5 @@
 //! What the experiments are made of, from outside.
 
 mod initialisation;
+mod normalisation;
 mod trials;
