@@ -91,6 +91,11 @@ fn shortened(experiment: &Entry) -> &'static str {
             r#"{ "seeds": 1, "hidden": 3, "adding": 20, "order": 20, "probes": 2,
                  "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
         }
+        "normalisation" => {
+            r#"{ "seeds": 1, "widths": [3, 2], "sequences": 3, "burn_in": 2, "steps": 4, "gammas": [0.1, 1],
+                 "eps": [1e-5, 1e-2], "task": { "definition": "2013", "symbols": 2, "steps": 20 },
+                 "budget": { "updates": 2, "ask_every": 1, "batch": 3, "test": 3 } }"#
+        }
         name => panic!("write a shortened config of {name}"),
     }
 }

@@ -55,6 +55,7 @@ experiments! {
     which_gate_matters: "which-gate-matters",
     cliffs_and_clipping: "cliffs-and-clipping",
     initialisation: "initialisation",
+    normalisation: "normalisation",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

@@ -30,6 +30,7 @@ pub mod long_lag_race;
 pub mod lstm_can_explode;
 pub mod lstm_paths;
 pub mod memory_is_not_gradient;
+pub mod normalisation;
 pub mod not_vanishing_is_not_enough;
 pub mod protocol;
 pub mod readout;
@@ -49,7 +50,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 15] = [
+    static ALL: [Entry; 16] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -64,6 +65,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<which_gate_matters::WhichGateMatters>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
         Entry::recorded::<initialisation::Initialisation>(),
+        Entry::recorded::<normalisation::Normalisation>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

@@ -5,6 +5,7 @@ mod gates_one_by_one;
 mod initialisation;
 mod long_lag_race;
 mod lstm_can_explode;
+mod normalisation;
 mod not_vanishing_is_not_enough;
 mod trials;
 mod which_gate_matters;
