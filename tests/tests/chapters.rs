@@ -1241,3 +1241,38 @@ fn which_gate_matters() {
     let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
     assert_eq!(verdicts, [Verdict::Holds, Verdict::Holds, Verdict::Fails]);
 }
+
+#[test]
+fn normalisation() {
+    let report = report("normalisation");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    let lstm = |name: &str| fact(&format!("lstm_white_{name}_h16"));
+    let rnn = |input: &str| fact(&format!("rnn_white_batch_0_1_{input}_1e_5_h16"));
+    // "Without normalisation an LSTM loses a gradient. With a gain of one it grows. At a tenth it is nearly kept."
+    for input in ["white", "slow", "digits"] {
+        assert!(fact(&format!("lstm_{input}_none_h16_high")) < -5.0, "{input}");
+        assert!(fact(&format!("lstm_{input}_batch_1_1_1e_5_h16_low")) > 1.0, "{input}");
+        assert!(fact(&format!("lstm_{input}_batch_0_1_0_1_1e_5_h16")).abs() < 1.0, "{input}");
+        // "At a γ_h of three every gradient grows, whatever the input and its gain."
+        for gamma in ["0_01", "0_03", "0_1", "0_3", "1", "3"] {
+            assert!(fact(&format!("lstm_{input}_batch_3_{gamma}_1e_5_h16_low")) > 0.0, "{input} {gamma}");
+        }
+    }
+    // "In plain networks a loud input does harm."
+    assert!(rnn("0_01") > rnn("0_1") && rnn("0_1") > rnn("1") + 20.0);
+    // "Layer normalisation keeps a gradient at another gain." "A large eps kills the gradient."
+    assert!(lstm("layer_1").abs() < 1.5 && lstm("layer_0_1") < -5.0);
+    assert!(lstm("batch_0_01_0_01_1e_5").abs() < 1.0 && lstm("batch_0_01_0_01_1e_2") < -10.0);
+    // "They begin where a gradient is nearly kept, and most solve the task. With a gain of one about as many as without.
+    // No plain network does. No network diverged."
+    for name in ["lstm_batch_norm_0_1", "lstm_layer_norm"] {
+        assert!(fact(&format!("{name}_growth_start")).abs() < 1.0, "{name}");
+        assert!(fact(&format!("{name}_solved")) > 0.8 * seeds, "{name}");
+    }
+    assert!((fact("lstm_batch_norm_1_solved") - fact("lstm_solved")).abs() <= 0.1 * seeds);
+    assert_eq!([fact("rnn_solved"), fact("rnn_batch_norm_0_1_solved")], [0.0; 2]);
+    let diverged = report.facts().iter().filter(|(name, _)| name.ends_with("_diverged"));
+    assert!(diverged.into_iter().all(|(_, value)| value.as_number().is_some_and(|n| n.to_f64() == 0.0)));
+    assert_eq!(verdicts("normalisation", &report), ["A13: unsettled", "A13, at the start: fails"]);
+}

@@ -187,7 +187,7 @@ impl Config {
             task: TaskConfig::TemporalOrder(self.task(steps)),
             cell,
             hidden,
-            start: start.clone(),
+            start: *start,
             trainer: descent(rate, clip),
             budget: self.budget,
         }
@@ -256,13 +256,7 @@ impl Config {
         let usually = "tanh, usual start".to_owned();
         let irnn = "ReLU, identity".to_owned();
         vec![
-            start(
-                "high",
-                title(rnn.clone(), steps),
-                plain,
-                explodes.clone(),
-                steps,
-            ),
+            start("high", title(rnn.clone(), steps), plain, explodes, steps),
             start("longer", title(rnn, longer), plain, explodes, longer),
             start("usual", title(usually, steps), plain, usual, steps),
             start("relu", title(irnn, steps), rectified, identity, steps),

@@ -387,7 +387,10 @@ mod tests {
                             Command::Run(args) => args.names,
                             Command::Record(args) => vec![args.name],
                             Command::Verify(args) => args.names,
-                            Command::Book(_) | Command::Bench(_) | Command::Conform(_) => vec![],
+                            Command::Book(_)
+                            | Command::Bench(_)
+                            | Command::Conform(_)
+                            | Command::Ledger(_) => vec![],
                         };
                         for name in names {
                             assert!(longlag_experiments::find(&name).is_some(), "{line}: {name}");
@@ -398,6 +401,6 @@ mod tests {
                 examples += 1;
             }
         }
-        assert_eq!(examples, 25);
+        assert_eq!(examples, 27);
     }
 }

@@ -93,12 +93,14 @@ fn less(ours: Vec<f64>, theirs: &[f64]) -> Vec<f64> {
     ours.into_iter().zip(theirs).map(|(a, b)| a - b).collect()
 }
 
+type Numbers = Result<Vec<f64>, LookupError>;
+/// Gives the series of a name.
+type Series<'a> = dyn Fn(&str) -> Numbers + 'a;
+
 /// A number for each seed, from the series that it is given by their names, in every condition.
 fn contrasts(
     report: &Report,
-    of: fn(
-        &dyn Fn(&str) -> Result<Vec<f64>, LookupError>,
-    ) -> Result<Vec<f64>, LookupError>,
+    of: fn(&Series<'_>) -> Numbers,
 ) -> Result<Vec<Contrast>, LookupError> {
     let at = |(key, condition): (String, String)| {
         let series =
