@@ -116,9 +116,7 @@ impl Experiment for CliffsAndClipping {
             ("trained", config.trained, 1, 1_000_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         let widths = &config.widths;
         let rule = "it must list different ones, 1 or more";

@@ -5,6 +5,7 @@ use longlag_report::figure::Figure;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 /// A question that is answered by measuring.
 pub trait Experiment {
@@ -69,6 +70,17 @@ impl ConfigError {
                 serde_json::to_string(&value).expect("a value from a config");
             Err(ConfigError(format!("`{field}` is {value}, but {rule}")))
         }
+    }
+
+    /// An error unless a number is in this range.
+    pub(crate) fn within<V: PartialOrd + fmt::Display + Serialize>(
+        field: &str,
+        value: V,
+        range: RangeInclusive<V>,
+    ) -> Result<(), ConfigError> {
+        let (least, most) = (range.start(), range.end());
+        let rule = format!("it must be from {least} to {most}");
+        ConfigError::unless(range.contains(&value), field, value, &rule)
     }
 }
 

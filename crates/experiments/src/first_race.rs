@@ -136,9 +136,7 @@ impl Experiment for FirstRace {
             ("regression_updates", config.regression_updates, 1_000_000),
         ];
         for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, 1..=most)?;
         }
         let cells = &config.cells;
         ConfigError::unless(

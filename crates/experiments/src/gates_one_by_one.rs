@@ -110,9 +110,7 @@ impl Experiment for GatesOneByOne {
             ("burn_in", burn_in, last),
         ];
         for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, 1..=most)?;
         }
         let widths = &config.widths;
         ConfigError::unless(

@@ -263,9 +263,7 @@ impl Experiment for GradientIsASum {
             ("probe", config.probe as u64, 2, 1_000_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         let trainings = &config.trainings;
         let keys: Vec<String> = trainings.iter().map(|t| t.key()).collect();

@@ -196,9 +196,7 @@ impl Experiment for Initialisation {
             ("probes", config.probes, 1_000),
         ];
         for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, 1..=most)?;
         }
         ConfigError::unless(
             !widths.is_empty(),

@@ -102,9 +102,7 @@ impl Experiment for LawOfTheProduct {
             ("lags", config.lags, LAG_STEP, 100_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         let widths = &config.widths;
         ConfigError::unless(

@@ -53,9 +53,7 @@ impl Budget {
             ("test", self.test as u64, 1_000_000),
         ];
         for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, 1..=most)?;
         }
         ConfigError::unless(
             (0.0..1.0).contains(&self.wrong),

@@ -200,9 +200,7 @@ impl Experiment for LongLagRace {
             ("parameters", config.parameters, 20, 100_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         let lengths = &config.lengths;
         ConfigError::unless(

@@ -145,9 +145,7 @@ impl Experiment for Normalisation {
             ("steps", config.steps, 1, 10_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         ConfigError::unless(
             !widths.is_empty()

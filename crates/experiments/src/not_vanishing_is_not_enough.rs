@@ -111,9 +111,7 @@ impl Experiment for NotVanishingIsNotEnough {
             ("in_a_row", config.in_a_row.into(), 1, config.updates.into()),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         for (field, memories) in
             [("memories", &config.memories), ("teachers", &config.teachers)]

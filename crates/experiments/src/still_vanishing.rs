@@ -178,9 +178,7 @@ impl Experiment for StillVanishing {
             "it must be at most 100000",
         )?;
         for (field, value, most) in counts {
-            let rule = format!("it must be from 1 to {most}");
-            let good = (1..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, 1..=most)?;
         }
         let widths = &config.widths;
         ConfigError::unless(
