@@ -84,7 +84,7 @@ fn shortened(experiment: &Entry) -> &'static str {
                  ] }"#
         }
         "long-lag-race" => {
-            r#"{ "seeds": 1, "parameters": 60, "lengths": [20, 30], "decisive": 30, "order": 20, "copying": 1,
+            r#"{ "seeds": 1, "parameters": 60, "lengths": [20, 30], "decisive": 30, "order": 20, "copying": [{ "steps": 1, "symbols": 2 }],
                  "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
         }
         "which-gate-matters" => {
