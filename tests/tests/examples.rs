@@ -37,6 +37,7 @@ examples! {
     carousel in "../../examples/carousel.rs",
     still_vanishing in "../../examples/still_vanishing.rs",
     learning_to_forget in "../../examples/learning_to_forget.rs",
+    truncation_and_detaching in "../../examples/truncation_and_detaching.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",

@@ -47,6 +47,7 @@ experiments! {
     carousel: "carousel",
     still_vanishing: "still-vanishing",
     learning_to_forget: "learning-to-forget",
+    truncation_and_detaching: "truncation-and-detaching",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

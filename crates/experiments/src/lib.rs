@@ -30,6 +30,7 @@ pub mod still_vanishing;
 pub mod summary;
 pub mod tasks;
 pub mod trials;
+pub mod truncation_and_detaching;
 pub mod trust_the_gradient;
 
 pub use experiment::{
@@ -39,7 +40,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 9] = [
+    static ALL: [Entry; 10] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -48,6 +49,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<carousel::Carousel>(),
         Entry::recorded::<still_vanishing::StillVanishing>(),
         Entry::recorded::<learning_to_forget::LearningToForget>(),
+        Entry::recorded::<truncation_and_detaching::TruncationAndDetaching>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

@@ -2,3 +2,4 @@
 
 mod not_vanishing_is_not_enough;
 mod trials;
+mod truncation_and_detaching;
