@@ -122,7 +122,7 @@ mod solutions {
         let mut weights = network.parameters::<f64>(&start, &rng);
         let batch = task().batch(20, &mut rng.stream("batch"));
         let with = cosines(HIDDEN, &batch, &weights);
-        let recurrent = weights.span("rnn.weight_hh").range();
+        let recurrent = weights.span("rnn.weight_hh_l0").range();
         weights.values[recurrent].fill(0.0);
         let without = cosines(HIDDEN, &batch, &weights);
         // ANCHOR_END: third

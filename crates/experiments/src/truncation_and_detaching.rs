@@ -328,7 +328,7 @@ pub fn cosines(
     let all = layer.map(|span| span.range().end).max().expect("a layer");
     let block = |k: usize| match k {
         6 => 0..all,
-        k => rows(["rnn.weight_ih", "rnn.weight_hh"][k / 3], k % 3),
+        k => rows(["rnn.weight_ih_l0", "rnn.weight_hh_l0"][k / 3], k % 3),
     };
     std::array::from_fn(|k| cosine(&cut[block(k)], &full[block(k)]))
 }
