@@ -15,10 +15,10 @@ use std::io::{self, Write};
 
 // ANCHOR: settings
 const HIDDEN: usize = 16;
-const STEPS: usize = 50;
-const WINDOWS: [usize; 3] = [5, 10, 50];
+const STEPS: usize = 30;
+const WINDOWS: [usize; 3] = [6, 15, 30];
 const CHRONO: bool = true;
-const UPDATES: u64 = 600;
+const UPDATES: u64 = 1500;
 const SEED: u64 = 2;
 // ANCHOR_END: settings
 
@@ -28,7 +28,7 @@ fn task() -> Latch {
         shortest: STEPS,
         longest: STEPS,
         signal: 1,
-        noise_variance: 0.01,
+        noise_variance: 0.001,
         noisy_signal: false,
     }
 }
@@ -94,7 +94,7 @@ mod solutions {
     #[test]
     fn a_state_that_does_not_last_is_no_use() {
         // ANCHOR: first
-        let right = learn(10, true, false);
+        let right = learn(6, true, false);
         // ANCHOR_END: first
         assert!(right < 0.9, "{right}");
     }

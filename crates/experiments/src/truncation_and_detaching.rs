@@ -56,7 +56,7 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let steps = 50;
+        let steps = 30;
         Config {
             seed: 1,
             seeds: 20,
@@ -64,19 +64,19 @@ impl Default for Config {
                 shortest: steps,
                 longest: steps,
                 signal: 1,
-                noise_variance: 0.01,
+                noise_variance: 0.001,
                 noisy_signal: false,
             },
             widths: vec![8, 16],
-            windows: vec![5, 10, 25],
-            judged: 10,
+            windows: vec![3, 6, 15],
+            judged: 6,
             training: Schedule {
                 learning_rate: 1e-2,
-                updates: 600,
+                updates: 2000,
                 test: 200,
                 ..Schedule::default()
             },
-            looks: vec![0, 50, 100, 200, 400],
+            looks: vec![0, 50, 100, 200, 500],
             probe: 100,
         }
     }

@@ -1,5 +1,5 @@
 use longlag_autodiff::Tape;
-use longlag_cells::{Cell, Initialisation, Network};
+use longlag_cells::{Cell, Initialisation, Lstm1997, Network};
 use longlag_experiments::Experiment;
 use longlag_experiments::tasks::{Batch, Latch, Task};
 use longlag_experiments::truncation_and_detaching::{
@@ -52,6 +52,22 @@ fn a_carried_state_leaves_the_values_as_they_are() {
     assert_eq!(both[0], both[1]);
 }
 
+/// The network of 1997 hands on its gates beside its output, which no read-out sees.
+#[test]
+fn one_window_answers_what_the_network_answers() {
+    let cell = Cell::Lstm1997(Lstm1997 { block: 1, truncated: true });
+    let network = Network::new(cell, 1, 4, 1);
+    let weights: Parameters<f64> =
+        network.parameters(&Initialisation::default(), &Rng::new(1));
+    let (tape, batch) = (Tape::new(), batch());
+    let bound = tape.bind(&weights);
+    let truncation = Truncation::every(STEPS);
+    let model =
+        Windowed { network: network.clone(), truncation, carried: false };
+    let answer = model.answer(&batch, truncation, &bound).value();
+    assert_eq!(answer, batch.outputs(&network, &bound).value());
+}
+
 /// With fresh states only the last window counts: what came before it can't.
 #[test]
 fn a_fresh_window_sees_only_itself() {
@@ -85,7 +101,6 @@ fn the_recipe_gives_what_was_published() {
 /// Only the output gate's way to the last output is cut nowhere: every block is of some length, and all lie from −1 to 1.
 #[test]
 fn cosines_are_of_every_block() {
-    use longlag_cells::Lstm1997;
     let cell = Cell::Lstm1997(Lstm1997 { block: 1, truncated: false });
     let network = Network::new(cell, 1, 4, 1);
     let weights = network.parameters(&Initialisation::default(), &Rng::new(1));
