@@ -17,7 +17,7 @@ fn windows(report: &Report) -> Result<Figure, LookupError> {
     let ticks = config.windows.iter().chain([&config.task.longest]);
     let ticks: Vec<f64> = ticks.map(|&w| w as f64).collect();
     let mut chart = LineChart::new(
-        "Share of networks that learn a lag of 50 steps against the length of the window that the gradient goes back, \
+        "Share of networks that learn one lag against the length of the window that the gradient goes back, \
          with the state carried from window to window and without, for two starts of the forget gates.",
         Axis::log("Window, in steps").ticks(ticks),
         Axis::linear("Networks that learn it").percent().range(0.0, 1.0),
@@ -31,12 +31,10 @@ fn windows(report: &Report) -> Result<Figure, LookupError> {
             for (by, ink) in [("carried", Ink::Blue), ("fresh", Ink::Orange)] {
                 let name = format!("windows_h{hidden}_{kind}_{by}");
                 let series = report.find_series(&name)?;
-                let curve = Curve::new(
-                    format!("{by}, *H* = {hidden}"),
-                    series.points(),
-                )
-                .marked(if i == 0 { Marker::Ring } else { Marker::Disc })
-                .ink(ink);
+                // The caption says which is which.
+                let curve = Curve::new("", series.points())
+                    .marked(if i == 0 { Marker::Ring } else { Marker::Disc })
+                    .ink(ink);
                 chart =
                     chart.curve(if i == 0 { curve.dashed() } else { curve });
             }

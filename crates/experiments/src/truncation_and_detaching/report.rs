@@ -1,13 +1,14 @@
 //! From what was trained to the report.
 
 use super::{
-    BLOCKS, By, Config, Kind, Recipe, Trained, Trainings,
-    TruncationAndDetaching, chain_rule,
+    BLOCKS, By, Config, Kind, Recipe, Setting, Trained, Trainings,
+    TruncationAndDetaching, chain_rule, claims,
 };
 use crate::experiment::Experiment;
-use crate::summary::{add_facts, key_of, spread};
+use crate::protocol::KaplanMeier;
+use crate::summary::{add_claims, add_facts, key_of, spread};
 use crate::trials::{Tried, add_trial};
-use longlag_report::{Number, Report};
+use longlag_report::{Number, Report, Value};
 
 /// The recipe's published unit: its weight, its first state, its steps.
 const PUBLISHED: (f64, f64, usize) = (0.2, 0.9, 3);
@@ -107,9 +108,54 @@ impl Trainings {
                 add_facts(&mut report, &format!("{name}_end"), end, 3);
             }
         }
+        self.add_overview(&mut report, outcomes);
+        add_claims(&mut report, claims::ALL).expect("all is there");
         add_recipe(&mut report, "recipe", PUBLISHED);
         add_recipe(&mut report, "recipe_longer", LONGER);
         report
+    }
+
+    /// How often and how soon everyone solved the task, at each width.
+    fn add_overview(&self, report: &mut Report, outcomes: &[Trained]) {
+        let Config { seeds, widths, .. } = &self.config;
+        let seeds = *seeds as usize;
+        let solved = |setting: &Setting| {
+            let at = self.settings.iter().position(|s| s == setting);
+            let at = at.expect("every width has all settings") * seeds;
+            let of = outcomes[at..at + seeds].iter().map(tried);
+            let of: Vec<Tried> = of.collect();
+            let times: Vec<_> = of.iter().map(Tried::solve_time).collect();
+            let median = KaplanMeier::of(&times).median();
+            let count = of.iter().filter(|t| t.solved).count();
+            [count as f64, median.unwrap_or(f64::INFINITY)]
+        };
+        let heads = |h: &usize| {
+            [format!("solved, H = {h}"), format!("median updates, H = {h}")]
+        };
+        let columns = ["network", "gradient of"].map(str::to_owned);
+        let columns = columns.into_iter().chain(widths.iter().flat_map(heads));
+        let table = report.table("overview", columns);
+        let first =
+            self.settings.iter().filter(|setting| setting.hidden == widths[0]);
+        for setting in first {
+            let network = match setting.kind {
+                Kind::Usual => "LSTM, forget bias 1",
+                Kind::Chrono => "LSTM, chrono",
+                Kind::Old => "LSTM of 1997",
+            };
+            let by = match setting.by {
+                By::Carried(window) => format!("{window} steps, state carried"),
+                By::Fresh(window) => format!("{window} steps, state 0"),
+                By::Whole => "the whole sequence".to_owned(),
+                By::Truncated => "1997".to_owned(),
+            };
+            let mut row = vec![Value::from(network), Value::from(by)];
+            for &hidden in widths {
+                let found = solved(&Setting { hidden, ..*setting });
+                row.extend(found.map(Value::from));
+            }
+            table.row(row);
+        }
     }
 }
 
