@@ -1267,6 +1267,43 @@ fn which_gate_matters() {
 }
 
 #[test]
+fn truncation_and_detaching() {
+    let report = report("truncation-and-detaching");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    for width in ["h8", "h16"] {
+        let solved = |name: &str| fact(&format!("{width}_{name}_solved"));
+        // "With the whole sequence both starts learn the task. With windows and the state zero nobody does. With a forget
+        // bias of one no network learns it."
+        assert!(solved("chrono_whole") == seeds && solved("usual_whole") > 0.75 * seeds);
+        for window in [3, 6, 15] {
+            assert_eq!(solved(&format!("chrono_fresh_{window}")), 0.0);
+            assert_eq!(solved(&format!("usual_fresh_{window}")), 0.0);
+            assert_eq!(solved(&format!("usual_carried_{window}")), 0.0);
+            assert!(solved(&format!("chrono_carried_{window}")) > 0.5 * seeds);
+        }
+        // "It takes several times the updates."
+        let median = |name: &str| fact(&format!("{width}_{name}_median"));
+        assert!(median("chrono_carried_6") > 3.0 * median("chrono_whole"));
+        // "It teaches as well or nearly; all by the full one. One or two fewer."
+        assert_eq!(solved("old_whole"), seeds);
+        assert!((1.0..=2.0).contains(&(seeds - solved("old_truncated"))));
+    }
+    let cosine = |name: &str| fact(&format!("cosine_h16_old_truncated_{name}"));
+    // "There the two gradients have nothing in common. The candidate's are hardly touched."
+    assert!(cosine("o_input_start").abs() < 0.1 && cosine("g_input_end") > 0.99);
+    assert!(fact("recipe_times") > 2.0 && fact("recipe_longer_times") > 50.0);
+    let claims = longlag_experiments::truncation_and_detaching::TruncationAndDetaching::CLAIMS;
+    let findings: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding")).collect();
+    let verdicts: Vec<_> = findings.iter().map(|finding| finding.verdict).collect();
+    use Verdict::{Fails, Holds, Unsettled};
+    assert_eq!(verdicts, [Fails, Unsettled, Unsettled, Holds, Unsettled]);
+    // "At the larger width this fails, at the smaller one the interval still touches the margin."
+    let [smaller, larger] = [0, 1].map(|k| findings[2].contrasts[k].interval.low);
+    assert!(smaller < 0.3 && larger > 0.3, "{smaller} {larger}");
+}
+
+#[test]
 fn normalisation() {
     let report = report("normalisation");
     let fact = |name: &str| number(&report, &format!("facts.{name}"));

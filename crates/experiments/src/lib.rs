@@ -39,6 +39,7 @@ pub mod still_vanishing;
 pub mod summary;
 pub mod tasks;
 pub mod trials;
+pub mod truncation_and_detaching;
 pub mod trust_the_gradient;
 pub mod update_shares;
 pub mod which_gate_matters;
@@ -50,7 +51,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 16] = [
+    static ALL: [Entry; 17] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -66,6 +67,7 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
         Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<normalisation::Normalisation>(),
+        Entry::recorded::<truncation_and_detaching::TruncationAndDetaching>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

@@ -165,7 +165,8 @@ impl Batch {
     }
     // ANCHOR_END: outputs
 
-    /// The states h that outputs are read from, (B, H) or (T·B, H).
+    /// The states h that outputs are read from, (B, H) or (T·B, H), without
+    /// what a cell hands on beside its output.
     #[track_caller]
     pub fn states<'t, T: Float + Scalar>(
         &self,
@@ -174,7 +175,8 @@ impl Batch {
     ) -> Var<'t, T> {
         let states = self.all_states(layer, parameters);
         let at_the_end = self.target.nrows() == self.lengths.len();
-        if at_the_end { states.last.h } else { states.h }
+        let states = if at_the_end { states.last.h } else { states.h };
+        states.columns(0..layer.output())
     }
 
     /// All states, from the state 0.
