@@ -91,7 +91,7 @@ fn times(report: &Report) -> Result<Figure, LookupError> {
         Axis::linear("Updates").range(0.0, most),
         Axis::linear("Not solved yet").range(0.0, 1.0).percent(),
     )
-    .columns(2);
+    .columns(1);
     for &steps in &config.lengths {
         chart = chart.panel(format!("*T* = {steps}"));
         for of in &config.contenders {
