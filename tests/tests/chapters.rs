@@ -1151,30 +1151,46 @@ fn the_long_lag_race() {
     let fact = |name: &str| number(&report, &format!("facts.{name}"));
     let seeds = number(&report, "config.seeds");
     let solved = |name: &str, steps: u64| fact(&format!("{name}_adding_{steps}_solved"));
-    // "The plain network solves none. The LSTM with a forget bias of one solves the shortest and nothing more. Started for
-    // the length it solves all, every time, and takes less than twice the updates for ten times the length."
-    for steps in [20, 50, 100, 200] {
-        assert_eq!((solved("rnn", steps), solved("lstm_chrono", steps)), (0.0, seeds), "{steps}");
-        assert_eq!(solved("lstm", steps), if steps == 20 { seeds } else { 0.0 }, "{steps}");
+    // "The plain network solves ten steps and no more. The LSTM with a forget bias of one solves twenty, and thirty less than
+    // always. Started for the length it solves all, every time, and takes less than three times the updates for forty
+    // times the length."
+    for steps in [10, 15, 20, 30, 50, 100, 200, 400] {
+        assert_eq!(solved("rnn", steps), if steps == 10 { seeds } else { 0.0 }, "{steps}");
+        assert_eq!(solved("lstm_chrono", steps), seeds, "{steps}");
+        match steps {
+            ..=20 => assert_eq!(solved("lstm", steps), seeds, "{steps}"),
+            30 => assert!(solved("lstm", steps) > 0.0 && solved("lstm", steps) < seeds),
+            _ => assert_eq!(solved("lstm", steps), 0.0, "{steps}"),
+        }
     }
     let median = |name: &str, steps: u64| fact(&format!("{name}_adding_{steps}_median"));
-    assert!(median("lstm_chrono", 200) < 2.0 * median("lstm_chrono", 20));
-    // "The GRU comes nearly as far. The IRNN is as quick up to fifty steps, and solves none at two hundred."
-    assert!(solved("gru", 200) > 0.0 && solved("gru", 200) < seeds);
-    assert!(median("irnn", 50) <= median("gru", 50) && median("irnn", 50) <= median("lstm_chrono", 50));
+    assert!(median("lstm_chrono", 400) < 3.0 * median("lstm_chrono", 10));
+    // "An orthogonal start doubles that." "The GRU solves up to fifty every time, then ever less often. The IRNN is as quick up
+    // to a hundred steps, and solves none at two hundred."
+    assert!(solved("rnn_orthogonal", 20) >= 0.5 * seeds && solved("rnn_orthogonal", 30) == 0.0);
+    let gru = [50, 100, 200, 400].map(|steps| solved("gru", steps));
+    assert!(gru[0] == seeds && gru.windows(2).all(|of| of[0] > of[1]) && gru[3] > 0.0, "{gru:?}");
+    for steps in [50, 100] {
+        assert!(median("irnn", steps) <= median("gru", steps).min(median("lstm_chrono", steps)), "{steps}");
+    }
     assert!(solved("irnn", 200) == 0.0 && fact("irnn_adding_200_diverged") > 0.0);
-    // "For the IRNN and the LSTM by chrono the power fits better, for the GRU the exponential."
+    // "For the IRNN and the LSTM by chrono the power fits better, for the others the exponential; the fourth root."
     let scaling = report.find_table("scaling").expect("a table");
     for (row, miss) in scaling
         .rows()
         .iter()
         .zip(scaling.numbers("miss of the power").into_iter().zip(scaling.numbers("miss of the rate")))
     {
-        assert_eq!(miss.0 < miss.1, row[0].to_string() != "GRU", "{row:?}");
+        let name = row[0].to_string();
+        assert_eq!(miss.0 < miss.1, ["IRNN", "LSTM, chrono"].contains(&&*name), "{row:?}");
     }
+    let powers = scaling.rows().iter().zip(scaling.numbers("power of T"));
+    let (_, power) =
+        powers.into_iter().find(|(row, _)| row[0].to_string() == "LSTM, chrono").expect("it solves all");
+    assert!((power - 0.25).abs() < 0.03, "{power}");
     // "The plain one is near the constant answer. The start of the other has all but solved the task."
     let constant = fact("baseline_constant");
-    for steps in [20, 50, 100, 200] {
+    for steps in [15, 20, 30, 50, 100, 200, 400] {
         assert!((fact(&format!("frozen_rnn_{steps}")) - constant).abs() < 0.1);
     }
     assert!(fact("frozen_lstm_chrono_100_low") > 0.95);
@@ -1187,19 +1203,27 @@ fn the_long_lag_race() {
     for name in ["irnn", "gru"] {
         assert_eq!(fact(&format!("{name}_equal_units_solved")), solved(name, 100), "{name}");
     }
-    // "On temporal order the same two lead. Nobody copies."
+    // "The minGRU solves it nearly as often as the GRU, if more slowly."
+    assert!(
+        (solved("gru", 100) - solved("mingru", 100)).abs() <= 2.0
+            && median("mingru", 100) > median("gru", 100)
+    );
+    // "On temporal order the same two lead. Nobody copies ten symbols, and no LSTM a single one."
     let order = |name: &str| fact(&format!("{name}_order_solved"));
     for name in ["rnn", "rnn_orthogonal", "lstm", "gru"] {
         assert!(order(name) < order("irnn").min(order("lstm_chrono")), "{name}");
     }
     for name in ["rnn", "rnn_orthogonal", "irnn", "lstm", "lstm_chrono", "gru"] {
-        assert_eq!(fact(&format!("{name}_copying_solved")), 0.0, "{name}");
+        assert_eq!(fact(&format!("{name}_copying_10_solved")), 0.0, "{name}");
     }
+    let copied = |name: &str| fact(&format!("{name}_copying_1_solved"));
+    assert_eq!(copied("lstm") + copied("lstm_chrono"), 0.0);
+    assert!(copied("irnn") > copied("gru") && copied("gru") > 0.0);
     assert_eq!(fact("guessed_adding") + fact("guessed_order"), 0.0);
     let claims = longlag_experiments::long_lag_race::LongLagRace::CLAIMS;
     let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
     use Verdict::{Fails, Holds, Unsettled};
-    assert_eq!(verdicts, [Unsettled, Holds, Unsettled, Fails, Unsettled]);
+    assert_eq!(verdicts, [Unsettled, Holds, Holds, Fails, Unsettled]);
 }
 
 #[test]
@@ -1240,6 +1264,43 @@ fn which_gate_matters() {
     let claims = longlag_experiments::which_gate_matters::WhichGateMatters::CLAIMS;
     let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
     assert_eq!(verdicts, [Verdict::Holds, Verdict::Holds, Verdict::Fails]);
+}
+
+#[test]
+fn truncation_and_detaching() {
+    let report = report("truncation-and-detaching");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    for width in ["h8", "h16"] {
+        let solved = |name: &str| fact(&format!("{width}_{name}_solved"));
+        // "With the whole sequence both starts learn the task. With windows and the state zero nobody does. With a forget
+        // bias of one no network learns it."
+        assert!(solved("chrono_whole") == seeds && solved("usual_whole") > 0.75 * seeds);
+        for window in [3, 6, 15] {
+            assert_eq!(solved(&format!("chrono_fresh_{window}")), 0.0);
+            assert_eq!(solved(&format!("usual_fresh_{window}")), 0.0);
+            assert_eq!(solved(&format!("usual_carried_{window}")), 0.0);
+            assert!(solved(&format!("chrono_carried_{window}")) > 0.5 * seeds);
+        }
+        // "It takes several times the updates."
+        let median = |name: &str| fact(&format!("{width}_{name}_median"));
+        assert!(median("chrono_carried_6") > 3.0 * median("chrono_whole"));
+        // "It teaches as well or nearly; all by the full one. One or two fewer."
+        assert_eq!(solved("old_whole"), seeds);
+        assert!((1.0..=2.0).contains(&(seeds - solved("old_truncated"))));
+    }
+    let cosine = |name: &str| fact(&format!("cosine_h16_old_truncated_{name}"));
+    // "There the two gradients have nothing in common. The candidate's are hardly touched."
+    assert!(cosine("o_input_start").abs() < 0.1 && cosine("g_input_end") > 0.99);
+    assert!(fact("recipe_times") > 2.0 && fact("recipe_longer_times") > 50.0);
+    let claims = longlag_experiments::truncation_and_detaching::TruncationAndDetaching::CLAIMS;
+    let findings: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding")).collect();
+    let verdicts: Vec<_> = findings.iter().map(|finding| finding.verdict).collect();
+    use Verdict::{Fails, Holds, Unsettled};
+    assert_eq!(verdicts, [Fails, Unsettled, Unsettled, Holds, Unsettled]);
+    // "At the larger width this fails, at the smaller one the interval still touches the margin."
+    let [smaller, larger] = [0, 1].map(|k| findings[2].contrasts[k].interval.low);
+    assert!(smaller < 0.3 && larger > 0.3, "{smaller} {larger}");
 }
 
 #[test]

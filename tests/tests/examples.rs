@@ -44,6 +44,7 @@ examples! {
     cliffs_and_clipping in "../../examples/cliffs_and_clipping.rs",
     initialisation in "../../examples/initialisation.rs",
     normalisation in "../../examples/normalisation.rs",
+    truncation_and_detaching in "../../examples/truncation_and_detaching.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",

@@ -55,6 +55,11 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "no forget gate, wider", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 }
                  ] }"#
         }
+        "truncation-and-detaching" => {
+            r#"{ "seeds": 1, "task": { "shortest": 6, "longest": 6, "signal": 1 }, "widths": [3], "windows": [2],
+                 "judged": 2, "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "looks": [0, 1],
+                 "probe": 3 }"#
+        }
         "not-vanishing-is-not-enough" => {
             r#"{ "seeds": 1, "tuning_seeds": 1, "memories": [10, 20], "sequences": 8, "multiple": 3, "short": 9,
                  "teachers": [2, 20], "rates": [0.01, 1], "updates": 3, "in_a_row": 2 }"#
@@ -84,7 +89,7 @@ fn shortened(experiment: &Entry) -> &'static str {
                  ] }"#
         }
         "long-lag-race" => {
-            r#"{ "seeds": 1, "parameters": 60, "lengths": [20, 30], "decisive": 30, "order": 20, "copying": 1,
+            r#"{ "seeds": 1, "parameters": 60, "lengths": [20, 30], "decisive": 30, "order": 20, "copying": [{ "steps": 1, "symbols": 2 }],
                  "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
         }
         "which-gate-matters" => {

@@ -56,6 +56,7 @@ experiments! {
     cliffs_and_clipping: "cliffs-and-clipping",
     initialisation: "initialisation",
     normalisation: "normalisation",
+    truncation_and_detaching: "truncation-and-detaching",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

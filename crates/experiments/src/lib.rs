@@ -40,6 +40,7 @@ pub mod still_vanishing;
 pub mod summary;
 pub mod tasks;
 pub mod trials;
+pub mod truncation_and_detaching;
 pub mod trust_the_gradient;
 pub mod update_shares;
 pub mod which_gate_matters;
@@ -70,6 +71,7 @@ pub fn all() -> &'static [Entry] {
         >(),
         Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<normalisation::Normalisation>(),
+        Entry::recorded::<truncation_and_detaching::TruncationAndDetaching>(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

@@ -55,8 +55,8 @@ pub struct Config {
     pub decisive: usize,
     /// T of temporal order.
     pub order: usize,
-    /// T of the copying problem.
-    pub copying: usize,
+    /// Copying problems, of different numbers of symbols.
+    pub copying: Vec<Copying>,
     /// How long each training is.
     pub budget: Budget,
 }
@@ -158,14 +158,14 @@ impl Default for Config {
             seeds: 20,
             parameters: 1300,
             contenders: vec![
-                new("RNN", Cell::RnnTanh, 3e-3),
+                new("RNN", Cell::RnnTanh, 1e-2),
                 new("RNN, orthogonal", Cell::RnnTanh, 3e-3).from(orthogonal),
                 new("IRNN", Cell::RnnRelu, 3e-3).from(identity),
                 new("LSTM", Cell::Lstm, 3e-3).forget_bias(1.0),
                 new("LSTM, chrono", Cell::Lstm, 1e-2).chrono(),
                 new("GRU", Cell::Gru, 1e-2),
             ],
-            lengths: vec![20, 50, 100, 200],
+            lengths: vec![10, 15, 20, 30, 50, 100, 200, 400],
             relatives: vec![
                 new("leak 1/10", Cell::LeakyRnn(LeakyRnn::new(0.1)), 3e-3),
                 new("leak 1/100", Cell::LeakyRnn(LeakyRnn::new(0.01)), 3e-3),
@@ -173,10 +173,14 @@ impl Default for Config {
                 new("carousel alone", Cell::LstmVariant(BARE), 3e-3),
                 new("no forget gate", Cell::LstmVariant(NEVER), 3e-3),
                 new("JANET, chrono", Cell::Janet, 1e-2).chrono(),
+                new("minGRU", Cell::MinGru, 1e-2),
             ],
             decisive: 100,
             order: 100,
-            copying: 10,
+            copying: vec![
+                Copying { steps: 10, symbols: 10 },
+                Copying { steps: 20, symbols: 1 },
+            ],
             budget: Budget { updates: 1500, ..Budget::default() },
         }
     }
@@ -215,6 +219,10 @@ impl Experiment for LongLagRace {
             config.decisive,
             "it must be one of `lengths`",
         )?;
+        let copied: Vec<usize> =
+            config.copying.iter().map(|task| task.symbols).collect();
+        let rule = "each must have its own number of symbols";
+        ConfigError::unless(unlike(&copied), "copying", &copied, rule)?;
         let contenders: Vec<&str> =
             config.contenders.iter().map(|c| &*c.name).collect();
         let needed = claims::NEEDED;
@@ -258,10 +266,6 @@ impl Config {
         })
     }
 
-    fn copying(&self) -> TaskConfig {
-        TaskConfig::Copying(Copying { steps: self.copying })
-    }
-
     /// The network of a contender at the matched number of parameters.
     fn network(&self, contender: &Contender, task: &dyn Task) -> Network {
         let (inputs, outputs) = (task.inputs(), task.outputs());
@@ -298,11 +302,14 @@ impl Config {
         for of in self.contenders.iter().filter(|c| matched(c, task) != units) {
             add(of, "equal units", task, units);
         }
-        for (what, task) in
-            [("order", self.order()), ("copying", self.copying())]
-        {
+        let mut others = vec![("order".to_owned(), self.order())];
+        for &task in &self.copying {
+            let what = format!("copying {}", task.symbols);
+            others.push((what, TaskConfig::Copying(task)));
+        }
+        for (what, task) in others {
             for of in &self.contenders {
-                add(of, what, task, matched(of, task));
+                add(of, &what, task, matched(of, task));
             }
         }
         all

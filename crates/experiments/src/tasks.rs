@@ -7,7 +7,7 @@
 //! - [`Adding`]: the sum of two marked numbers, in the definitions of 1997, 2013 and 2016.
 //! - [`TemporalOrder`]: in which order two or three symbols came, in those of 1997 and 2013.
 //! - [`Latch`]: to which of two classes the first steps belonged.
-//! - [`Copying`]: the first ten symbols again.
+//! - [`Copying`]: the first symbols again.
 //! - [`ReberStream`]: strings of the embedded Reber grammar without end, of which each next letter is to be
 //!   predicted. It is no [`Task`], for it has no sequences.
 //! - [`Baseline`]: what is reached without the memory that the task is about. A solution must beat it, and also
@@ -165,7 +165,8 @@ impl Batch {
     }
     // ANCHOR_END: outputs
 
-    /// The states h that outputs are read from, (B, H) or (T·B, H).
+    /// The states h that outputs are read from, (B, H) or (T·B, H), without
+    /// what a cell hands on beside its output.
     #[track_caller]
     pub fn states<'t, T: Float + Scalar>(
         &self,
@@ -174,7 +175,8 @@ impl Batch {
     ) -> Var<'t, T> {
         let states = self.all_states(layer, parameters);
         let at_the_end = self.target.nrows() == self.lengths.len();
-        if at_the_end { states.last.h } else { states.h }
+        let states = if at_the_end { states.last.h } else { states.h };
+        states.columns(0..layer.output())
     }
 
     /// All states, from the state 0.
@@ -356,7 +358,7 @@ mod tests {
             TaskConfig::Adding(Adding { steps: 24, ..Adding::default() }),
             TaskConfig::TemporalOrder(order),
             TaskConfig::Latch(Latch::of_1994(20, 2)),
-            TaskConfig::Copying(Copying { steps: 5 }),
+            TaskConfig::Copying(Copying { steps: 5, ..Copying::default() }),
         ]
     }
 
@@ -441,7 +443,7 @@ mod tests {
     /// Training takes the mean over all steps, as the paper of the task does.
     #[test]
     fn the_loss_of_the_baselines_of_copying() {
-        let task = Copying { steps: 30 };
+        let task = Copying { steps: 30, ..Copying::default() };
         let batch = task.batch(4, &mut Rng::new(1));
         let check = |baseline: &Baseline,
                      logit: &dyn Fn(usize, usize) -> f32| {

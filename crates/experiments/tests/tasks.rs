@@ -404,7 +404,7 @@ fn latch_baselines_are_reached() {
 fn copying_as_defined() {
     const BLANK: usize = 8;
     for steps in [1, 2, 30] {
-        let task = Copying { steps };
+        let task = Copying { steps, symbols: 10 };
         let mut copied = Vec::new();
         for s in many(&task).iter().take(2_000) {
             let (read, wanted) = (symbols(&s.x), symbols(&s.target));
@@ -429,7 +429,7 @@ fn copying_baselines() {
         [(100, 0.1733), (200, 0.0945), (500, 0.0400), (1000, 0.0204)]
     {
         let [constant, memoryless] =
-            Copying { steps }.baselines().try_into().unwrap();
+            Copying { steps, symbols: 10 }.baselines().try_into().unwrap();
         assert_eq!((memoryless.loss * 1e4).round() / 1e4, loss);
         assert_eq!(memoryless.success, 1.0 / f64::from(1 << 30));
         assert!(constant.loss > memoryless.loss && constant.success == 0.0);
@@ -470,7 +470,8 @@ fn success_rules() {
 
 #[test]
 fn a_sequence_is_right_if_all_its_answers_are() {
-    let batch = Copying { steps: 3 }.batch(5, &mut Rng::new(1));
+    let batch =
+        Copying { steps: 3, ..Copying::default() }.batch(5, &mut Rng::new(1));
     let mut outputs = batch.target.clone();
     assert_eq!(batch.right(outputs.view()), [true; 5]);
     // The fourth sequence's answer after its last step.
@@ -502,7 +503,7 @@ fn configs() -> [TaskConfig; 7] {
             ..order
         }),
         TaskConfig::Latch(Latch::of_1994(20, 2)),
-        TaskConfig::Copying(Copying { steps: 5 }),
+        TaskConfig::Copying(Copying { steps: 5, ..Copying::default() }),
     ]
 }
 

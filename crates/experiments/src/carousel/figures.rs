@@ -52,7 +52,7 @@ fn detours(report: &Report) -> Result<Figure, LookupError> {
         "By how many decades the paths with at most so many detours fall short of all paths over 100 steps, at \
          several forget biases and gains.",
         Axis::linear("Detours at most"),
-        Axis::linear("Decades from all paths"),
+        Axis::linear("Decades from all paths, per 100 steps"),
     );
     for (place, ink) in [
         (ONCE[0], Ink::Muted),

@@ -74,7 +74,10 @@ fn starting(report: &Report) -> Result<Figure, LookupError> {
     .reference("keeps its length", 0.0);
     for activation in [Activation::Tanh, Activation::Relu] {
         for start in starts() {
-            let name = start.0.split('_').next().unwrap_or_default();
+            let name = match start.0.split('_').next().unwrap_or_default() {
+                "gaussian" => "Gaussian",
+                name => name,
+            };
             chart = chart.group(format!("{}, {name}", title(activation)));
             for &noise in &noises {
                 let (hidden, start) = (widths[0], start.clone());

@@ -3,11 +3,12 @@
 use super::claims::{self, longest_key};
 use super::{Config, Contender, LongLagRace, Race};
 use crate::experiment::Experiment;
-use crate::protocol::KaplanMeier;
+use crate::protocol::{CONFIDENCE, KaplanMeier, clopper_pearson};
 use crate::summary::{add_band, add_claims, add_facts, key_of};
 use crate::trials::Tried;
 use longlag_numerics::Real;
-use longlag_report::{Number, Report};
+use longlag_probe::statistics::median;
+use longlag_report::{Number, Report, Value};
 
 impl Race {
     pub(super) fn summary(
@@ -21,6 +22,7 @@ impl Race {
         self.add_baselines(&mut report, untrained);
         self.add_race(&mut report, tried);
         self.add_beats(&mut report, tried);
+        self.add_overview(&mut report, tried);
         add_claims(&mut report, claims::ALL).expect("all is there");
         for claim in claims::ALL {
             let finding = claim.judge(&report).expect("all is there");
@@ -51,6 +53,115 @@ impl Race {
                 of.learning_rate,
             ));
         }
+    }
+
+    /// How often and how soon everyone solved everything.
+    fn add_overview(&self, report: &mut Report, tried: &[Tried]) {
+        let Config { contenders, relatives, lengths, decisive, .. } =
+            &self.config;
+        let named = |of: &Contender, what: &str| -> Option<&[Tried]> {
+            let key = key_of(&format!("{}, {what}", of.name));
+            let trials = &self.trials.trials;
+            let found = trials.iter().position(|trial| trial.key() == key);
+            found.map(|found| self.trials.of(found, tried))
+        };
+        let at = |of: &Contender, steps: usize| {
+            named(of, &format!("adding {steps}")).expect("it races")
+        };
+
+        let heads = |last: Option<&str>| {
+            let lengths = lengths.iter().map(|steps| format!("T = {steps}"));
+            let network = std::iter::once("network".to_owned());
+            let last = last.into_iter().map(str::to_owned);
+            network.chain(lengths).chain(last).collect::<Vec<_>>()
+        };
+        let table = report.table("solved", heads(Some("longest, median")));
+        for of in contenders {
+            let all = lengths.iter().map(|&steps| at(of, steps));
+            let mut row = vec![Value::from(&*of.name)];
+            row.extend(all.map(|of| Value::from(solved(of))));
+            row.push(Value::from(self.longest(of, tried).1));
+            table.row(row);
+        }
+        let table = report.table("medians", heads(None));
+        for of in contenders {
+            let all = lengths.iter().map(|&steps| at(of, steps));
+            let mut row = vec![Value::from(&*of.name)];
+            row.extend(all.map(|of| Value::from(median_updates(of))));
+            table.row(row);
+        }
+
+        let columns = ["network", "solved", "from", "to", "median updates"];
+        let columns = columns.into_iter().chain(["right in the end"]);
+        let table = report.table("relatives", columns);
+        for of in contenders.iter().chain(relatives) {
+            let all = at(of, *decisive);
+            let share = clopper_pearson(solved(all), all.len(), CONFIDENCE);
+            table.row((
+                &*of.name,
+                solved(all),
+                Number::rounded(share.low, 2),
+                Number::rounded(share.high, 2),
+                median_updates(all),
+                Number::rounded(median_right(all), 3),
+            ));
+        }
+
+        let columns = [
+            "network",
+            "solved, equal parameters",
+            "median updates",
+            "solved, equal units",
+            "median updates, equal units",
+        ];
+        let table = report.table("equal_units", columns);
+        for of in contenders {
+            let ours = at(of, *decisive);
+            // The LSTM's own units are everyone's.
+            let units = named(of, "equal units").unwrap_or(ours);
+            table.row((
+                &*of.name,
+                solved(ours),
+                median_updates(ours),
+                solved(units),
+                median_updates(units),
+            ));
+        }
+
+        let mut columns = vec!["network".to_owned()];
+        let copied = self.config.copying.iter();
+        let copied = copied.map(|task| format!("copying {}", task.symbols));
+        let tasks: Vec<String> =
+            std::iter::once("order".to_owned()).chain(copied).collect();
+        for task in &tasks {
+            columns.push(task.clone());
+            columns.push(format!("{task}, right in the end"));
+        }
+        let table = report.table("other_tasks", columns);
+        for of in contenders {
+            let mut row = vec![Value::from(&*of.name)];
+            for task in &tasks {
+                let all = named(of, task).expect("it races");
+                row.push(Value::from(solved(all)));
+                let right = Number::rounded(median_right(all), 3);
+                row.push(Value::from(right));
+            }
+            table.row(row);
+        }
+    }
+
+    /// The longest length that a contender solved, in each seed, 0 if none; and the median over seeds.
+    fn longest(&self, of: &Contender, tried: &[Tried]) -> (Vec<f64>, f64) {
+        let lengths = &self.config.lengths;
+        let all = self.at_lengths(of, tried);
+        let longest = |seed: usize| {
+            let solved = (0..lengths.len()).filter(|&i| all[i][seed].solved);
+            solved.map(|i| lengths[i] as f64).fold(0.0, f64::max)
+        };
+        let seeds = self.trials.seeds as usize;
+        let longest: Vec<f64> = (0..seeds).map(longest).collect();
+        let middle = median(&longest);
+        (longest, middle)
     }
 
     /// The outcomes of a contender at each length, shortest first.
@@ -114,12 +225,8 @@ impl Race {
         let mut rows = vec![];
         for of in contenders {
             let all = self.at_lengths(of, tried);
-            let longest = |seed: usize| {
-                let solved = (0..x.len()).filter(|&i| all[i][seed].solved);
-                solved.map(|i| x[i]).fold(0.0, f64::max)
-            };
+            let (longest, _) = self.longest(of, tried);
             let seeds = self.trials.seeds as usize;
-            let longest: Vec<f64> = (0..seeds).map(longest).collect();
             let numbers = (1..=seeds).map(|seed| seed as f64);
             report.series(longest_key(&of.name), numbers, longest.clone());
             add_facts(report, &longest_key(&of.name), longest, 3);
@@ -132,15 +239,12 @@ impl Race {
             let name = format!("right_{}", key_of(&of.name));
             add_band(report, name, x.clone(), right);
 
-            let median = |of: &&[Tried]| {
-                let times: Vec<_> = of.iter().map(Tried::solve_time).collect();
-                KaplanMeier::of(&times).median()
-            };
-            let medians = all.iter().map(median);
+            let medians = all.iter().map(|of| median_updates(of));
             let solved: Vec<(f64, f64)> = x
                 .iter()
+                .copied()
                 .zip(medians)
-                .filter_map(|(&t, median)| Some((t, median?)))
+                .filter(|(_, median)| median.is_finite())
                 .collect();
             if let Some(Fits { power, power_miss, rate, rate_miss }) =
                 Fits::of(&solved)
@@ -211,6 +315,20 @@ impl Race {
         report.fact("beats_clearly_not_solved", clearly.count());
         add_facts(report, "beats_unsolved", shares, 3);
     }
+}
+
+fn solved(of: &[Tried]) -> usize {
+    of.iter().filter(|of| of.solved).count()
+}
+
+/// The median number of updates to solve; infinite if fewer than half have.
+fn median_updates(of: &[Tried]) -> f64 {
+    let times: Vec<_> = of.iter().map(Tried::solve_time).collect();
+    KaplanMeier::of(&times).median().unwrap_or(f64::INFINITY)
+}
+
+fn median_right(of: &[Tried]) -> f64 {
+    median(&of.iter().map(|of| of.right).collect::<Vec<_>>())
 }
 
 // ANCHOR: beats

@@ -5,27 +5,28 @@ use longlag_numerics::random::Rng;
 use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 
-/// The copying memory problem: ten symbols are read, then T blanks whose last has a delimiter in its place,
-/// then ten blanks, in whose place the ten symbols are wanted. Until then the answer is a blank.
+/// The copying memory problem: symbols are read, then T blanks whose last has a delimiter in its place,
+/// then as many blanks as there were symbols, in whose place these are wanted. Until then the answer is a blank.
 ///
-/// Source: Arjovsky, Shah & Bengio 2016, "Unitary evolution recurrent neural networks", and its code. An answer
-/// is right if the whole sequence's is.
+/// Source: Arjovsky, Shah & Bengio 2016, "Unitary evolution recurrent neural networks", and its code, with ten
+/// symbols of eight kinds. An answer is right if the whole sequence's is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Copying {
     /// T, the steps between the symbols and their copy.
     pub steps: usize,
+    /// How many symbols are to be copied.
+    pub symbols: usize,
 }
 
 impl Default for Copying {
     fn default() -> Self {
-        Copying { steps: 100 }
+        Copying { steps: 100, symbols: 10 }
     }
 }
 
-/// How many symbols are to be copied, and of how many kinds. The columns of the blank and the delimiter, which
-/// is never an answer, follow those of the symbols.
-const SYMBOLS: usize = 10;
+/// Of how many kinds the symbols are. The columns of the blank and the delimiter, which is never an answer, follow
+/// theirs.
 const KINDS: usize = 8;
 const BLANK: usize = KINDS;
 const DELIMITER: usize = KINDS + 1;
@@ -40,7 +41,7 @@ impl Task for Copying {
     }
 
     fn lengths(&self) -> RangeInclusive<usize> {
-        let length = self.steps + 2 * SYMBOLS;
+        let length = self.steps + 2 * self.symbols;
         length..=length
     }
 
@@ -50,15 +51,15 @@ impl Task for Copying {
 
     // ANCHOR: copying
     fn sequence(&self, rng: &mut Rng) -> Sequence {
-        let length = self.steps + 2 * SYMBOLS;
+        let length = self.steps + 2 * self.symbols;
         let mut read = vec![BLANK; length];
         let mut wanted = vec![BLANK; length];
-        for i in 0..SYMBOLS {
+        for i in 0..self.symbols {
             let symbol = below(KINDS, rng);
             read[i] = symbol;
-            wanted[length - SYMBOLS + i] = symbol;
+            wanted[length - self.symbols + i] = symbol;
         }
-        read[length - SYMBOLS - 1] = DELIMITER;
+        read[length - self.symbols - 1] = DELIMITER;
         Sequence {
             x: one_hot(&read, self.inputs()),
             target: one_hot(&wanted, self.outputs()),
@@ -67,8 +68,8 @@ impl Task for Copying {
     // ANCHOR_END: copying
 
     fn baselines(&self) -> Vec<Baseline> {
-        let length = (self.steps + 2 * SYMBOLS) as f64;
-        let (symbols, kinds) = (SYMBOLS as f64, KINDS as f64);
+        let length = (self.steps + 2 * self.symbols) as f64;
+        let (symbols, kinds) = (self.symbols as f64, KINDS as f64);
         let blank = 1.0 - symbols / length;
         let any = symbols / length / kinds;
         vec![
@@ -81,13 +82,14 @@ impl Task for Copying {
             // Knows the step, but none of the symbols.
             Baseline {
                 name: "memoryless",
-                success: 1.0 / (1_u64 << (3 * SYMBOLS)) as f64,
+                success: (0..self.symbols).fold(1.0, |p, _| p / kinds),
                 loss: symbols * Real::ln(kinds) / length,
             },
         ]
     }
 
     fn check(&self) -> Result<(), ConfigError> {
+        ConfigError::within("symbols", self.symbols, 1..=1_000)?;
         check_steps("steps", self.steps, 1)
     }
 }

@@ -1,5 +1,6 @@
 use longlag_experiments::Experiment;
 use longlag_experiments::long_lag_race::{Config, Fits, LongLagRace};
+use longlag_experiments::tasks::Copying;
 use longlag_numerics::Real;
 
 #[test]
@@ -29,6 +30,13 @@ fn what_cannot_be_raced_is_refused() {
         (Config { decisive: 70, ..Config::default() }, "`decisive` is 70"),
         (Config { contenders: vec![], ..Config::default() }, "IRNN"),
         (Config { order: 3, ..Config::default() }, "`steps` is 3"),
+        (
+            Config {
+                copying: vec![Copying::default(); 2],
+                ..Config::default()
+            },
+            "`copying`",
+        ),
         (Config { seeds: 0, ..Config::default() }, "`seeds` is 0"),
     ];
     for (config, message) in bad {

@@ -8,4 +8,5 @@ mod lstm_can_explode;
 mod normalisation;
 mod not_vanishing_is_not_enough;
 mod trials;
+mod truncation_and_detaching;
 mod which_gate_matters;
