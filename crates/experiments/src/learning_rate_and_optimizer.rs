@@ -15,7 +15,7 @@ use crate::learner::Budget;
 use crate::protocol::Claim;
 use crate::runs::{Either, Measure, OneByOne, Recorded, Runs, run_all};
 use crate::tasks::{Adding, Definition, Task, TaskConfig};
-use crate::trials::{self, Trial, TrialRun, Tried, Trials};
+use crate::trials::{self, Trial, TrialRun, Trials, Tried};
 use crate::update_shares::{ByLag, Steps, far_share, moved, norm_shares};
 use longlag_cells::init::Init;
 use longlag_cells::{Cell, Initialisation, Network};
@@ -76,7 +76,7 @@ impl Default for Config {
             limit: 1.0,
             rates: vec![0.03, 0.1, 0.3, 1.0],
             scaled_rates: vec![0.001, 0.003, 0.01, 0.03],
-            own_rates: [0.3, 0.01, 0.01],
+            own_rates: [0.3, 0.01, 0.003],
             epsilons: vec![1e-8, 1e-5, 1e-3, 1e-1],
             momentums: vec![0.0, 0.9, 0.98, 0.995],
             momentum_steps: 80,
@@ -105,9 +105,7 @@ impl Experiment for LearningRateAndOptimizer {
             ("updates", config.updates, 1, 100_000),
         ];
         for (field, value, least, most) in counts {
-            let rule = format!("it must be from {least} to {most}");
-            let good = (least..=most).contains(&value);
-            ConfigError::unless(good, field, value, &rule)?;
+            ConfigError::within(field, value, least..=most)?;
         }
         let widths = &config.widths;
         let rule = "it must list different ones, 1 or more";
@@ -127,10 +125,7 @@ impl Experiment for LearningRateAndOptimizer {
         let good = momentums.iter().all(|m| (0.0..1.0).contains(m));
         let rule = "each must be from 0 to below 1";
         ConfigError::unless(good, "momentums", momentums, rule)?;
-        let limit = config.limit;
-        let rule = "it must be from 1e-6 to 1e6";
-        let good = (1e-6..=1e6).contains(&limit);
-        ConfigError::unless(good, "limit", limit, rule)?;
+        ConfigError::within("limit", config.limit, 1e-6..=1e6)?;
         config.groups().iter().try_for_each(|(_, of, _)| trials::check(of))
     }
 

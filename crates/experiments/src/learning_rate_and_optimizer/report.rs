@@ -9,7 +9,7 @@ use crate::protocol::{
     Claim, Contrast, Prediction, Rule, SEEDS, SHARE_MARGIN, SUCCESS_MARGIN,
 };
 use crate::runs::Either;
-use crate::summary::{add_band, add_facts};
+use crate::summary::{add_band, add_claims, add_facts};
 use crate::trials::{Tried, add_trial, solved_pairs};
 use longlag_probe::statistics::median;
 use longlag_report::{LookupError, Number, Report};
@@ -111,12 +111,19 @@ impl Networks {
                 add_shares(&mut report, &format!("h{hidden}_{name}"), &of);
             }
         }
+        add_claims(&mut report, CLAIMS).expect("all is there");
         report
     }
 
     fn add_map(&self, report: &mut Report, tried: &[Tried]) {
         let columns = [
-            "cell", "steps", "optimizer", "rate", "solved", "right", "updates",
+            "cell",
+            "steps",
+            "optimizer",
+            "rate",
+            "solved",
+            "right",
+            "updates",
         ];
         let table = report.table("map", columns);
         let config = &self.config;

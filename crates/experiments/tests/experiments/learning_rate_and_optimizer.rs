@@ -23,7 +23,8 @@ fn a_learning_rate_changes_no_share() {
         let shares = |rate: f64| {
             let mut at = at.clone();
             let mut steps = Steps::new(optimizer(name, rate), at.values.len());
-            let shares = gradients.iter().map(|g| norm_shares(&steps.step(&mut at, g)));
+            let shares =
+                gradients.iter().map(|g| norm_shares(&steps.step(&mut at, g)));
             shares.collect::<Vec<_>>()
         };
         for (small, large) in shares(0.01).iter().zip(&shares(1.0)) {
@@ -43,7 +44,8 @@ fn what_cannot_be_run_is_refused() {
         (Config { lengths: [5, 20], ..good() }, "`steps` is 5"),
     ];
     for (config, message) in bad {
-        let error = LearningRateAndOptimizer::check(&config).expect_err(message);
+        let error =
+            LearningRateAndOptimizer::check(&config).expect_err(message);
         assert!(error.0.contains(message), "{error}");
     }
 }
