@@ -55,7 +55,6 @@ experiments! {
     which_gate_matters: "which-gate-matters",
     cliffs_and_clipping: "cliffs-and-clipping",
     learning_rate_and_optimizer: "learning-rate-and-optimizer",
-    learning_rate_and_optimizer: "learning-rate-and-optimizer",
     initialisation: "initialisation",
     normalisation: "normalisation",
     truncation_and_detaching: "truncation-and-detaching",
