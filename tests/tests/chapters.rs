@@ -1267,6 +1267,59 @@ fn which_gate_matters() {
 }
 
 #[test]
+fn learning_rate_and_optimizer() {
+    let report = report("learning-rate-and-optimizer");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    // "Over ten steps plain descent solves nothing with either network; momentum and division do. Over twenty steps no
+    // optimizer and no rate makes a plain network solve the task. The LSTM solves it with Adam at every rate."
+    let map = report.find_table("map").expect("a table");
+    let places = map.rows().iter().zip(map.numbers("steps").into_iter().zip(map.numbers("solved")));
+    let mut best = std::collections::BTreeMap::new();
+    for (row, (steps, solved)) in places {
+        let [cell, name] = [0, 2].map(|i| row[i].to_string());
+        let long = steps == number(&report, "config.lengths.1");
+        assert!(solved == 0.0 || name != "SGD" && !(cell == "rnn" && long), "{row:?}");
+        assert!(solved > 0.0 || name != "Adam" || cell != "lstm" || !long, "{row:?}");
+        let at = best.entry((cell, long, name)).or_insert(0.0);
+        *at = solved.max(*at);
+    }
+    for ((cell, long, name), solved) in best {
+        assert!(long || name == "SGD" || solved > 0.0, "{cell} {name}");
+    }
+    for width in ["h16", "h32"] {
+        let solved = |name: &str| fact(&format!("{width}_{name}_solved"));
+        let all = ["rnn_sgd", "rnn_adam", "rnn_adam_long", "lstm_adam_long"].map(solved);
+        assert_eq!(all, [0.0, seeds, 0.0, seeds], "{width}");
+        // "With plain descent they are one line."
+        assert!(fact(&format!("{width}_sgd_moved")) < 1e-9);
+    }
+    // "No other order of magnitude; less than a factor of two at the smaller width."
+    let ratio = fact("h16_adam_far_step") / fact("h16_adam_far_gradient");
+    assert!(ratio > 1.0 && ratio < 2.0, "{ratio}");
+    // "The largest ends the learning, and moves less. Up to a thousandth it makes no difference."
+    let all = number(&report, "config.map_seeds");
+    assert_eq!([0, 1, 2, 3].map(|i| fact(&format!("epsilon_{i}_solved"))), [all, all, all, 0.0]);
+    assert!((1..3).all(|i| fact(&format!("epsilon_{i}_median")) == fact("epsilon_0_median")));
+    assert!(fact("h16_adam_large_epsilon_moved") < 0.5 * fact("h16_adam_moved"));
+    // "All are near what a constant answer gets, or below."
+    for (kind, i) in [
+        ("classical", 0),
+        ("classical", 1),
+        ("classical", 2),
+        ("nesterov", 1),
+        ("nesterov", 2),
+        ("nesterov", 3),
+    ] {
+        assert!((fact(&format!("{kind}_{i}_right")) - 0.64).abs() < 0.05, "{kind} {i}");
+    }
+    assert!(fact("classical_3_right") < 0.6);
+    let claims = longlag_experiments::learning_rate_and_optimizer::LearningRateAndOptimizer::CLAIMS;
+    let verdicts: Vec<_> = claims.iter().map(|c| c.judge(&report).expect("a finding").verdict).collect();
+    assert_eq!(verdicts, [Verdict::Holds, Verdict::Identity, Verdict::Fails, Verdict::Holds]);
+}
+
+#[test]
 fn truncation_and_detaching() {
     let report = report("truncation-and-detaching");
     let fact = |name: &str| number(&report, &format!("facts.{name}"));

@@ -42,6 +42,7 @@ examples! {
     long_lag_race in "../../examples/long_lag_race.rs",
     which_gate_matters in "../../examples/which_gate_matters.rs",
     cliffs_and_clipping in "../../examples/cliffs_and_clipping.rs",
+    learning_rate_and_optimizer in "../../examples/learning_rate_and_optimizer.rs",
     initialisation in "../../examples/initialisation.rs",
     normalisation in "../../examples/normalisation.rs",
     truncation_and_detaching in "../../examples/truncation_and_detaching.rs",

@@ -55,6 +55,11 @@ fn shortened(experiment: &Entry) -> &'static str {
                      { "name": "no forget gate, wider", "hidden": 3, "forget_gate": false, "reset": false, "learning_rate": 0.01 }
                  ] }"#
         }
+        "learning-rate-and-optimizer" => {
+            r#"{ "seeds": 1, "map_seeds": 1, "widths": [3], "lengths": [10, 12], "rates": [0.1], "scaled_rates": [0.01],
+                 "epsilons": [1e-8], "momentums": [0, 0.9], "momentum_steps": 12, "updates": 2,
+                 "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 5 } }"#
+        }
         "truncation-and-detaching" => {
             r#"{ "seeds": 1, "task": { "shortest": 6, "longest": 6, "signal": 1 }, "widths": [3], "windows": [2],
                  "judged": 2, "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "looks": [0, 1],

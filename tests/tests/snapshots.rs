@@ -54,6 +54,7 @@ experiments! {
     long_lag_race: "long-lag-race",
     which_gate_matters: "which-gate-matters",
     cliffs_and_clipping: "cliffs-and-clipping",
+    learning_rate_and_optimizer: "learning-rate-and-optimizer",
     initialisation: "initialisation",
     normalisation: "normalisation",
     truncation_and_detaching: "truncation-and-detaching",

@@ -24,6 +24,7 @@ pub mod gradient_is_a_sum;
 pub mod initialisation;
 pub mod law_of_the_product;
 pub mod learner;
+pub mod learning_rate_and_optimizer;
 pub mod learning_to_forget;
 pub mod ledger;
 pub mod long_lag_race;
@@ -51,7 +52,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 17] = [
+    static ALL: [Entry; 18] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -65,6 +66,8 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<long_lag_race::LongLagRace>(),
         Entry::recorded::<which_gate_matters::WhichGateMatters>(),
         Entry::recorded::<cliffs_and_clipping::CliffsAndClipping>(),
+        Entry::recorded::<learning_rate_and_optimizer::LearningRateAndOptimizer>(
+        ),
         Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<normalisation::Normalisation>(),
         Entry::recorded::<truncation_and_detaching::TruncationAndDetaching>(),

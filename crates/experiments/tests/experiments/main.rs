@@ -3,6 +3,7 @@
 mod cliffs_and_clipping;
 mod gates_one_by_one;
 mod initialisation;
+mod learning_rate_and_optimizer;
 mod long_lag_race;
 mod lstm_can_explode;
 mod normalisation;
