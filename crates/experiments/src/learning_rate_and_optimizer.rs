@@ -284,7 +284,7 @@ impl Config {
                 });
                 let name = format!("{kind} {i}");
                 let trial = self.trial(name, network, self.momentum_steps, by);
-                all.push(Trial { start: start.clone(), ..trial });
+                all.push(Trial { start, ..trial });
             }
         }
         all
