@@ -8,7 +8,7 @@ use longlag_experiments::learning_rate_and_optimizer::optimizer;
 use longlag_experiments::tasks::{Adding, Definition, Task};
 use longlag_experiments::update_shares::{ByLag, Steps, norm_shares};
 use longlag_numerics::random::Rng;
-use longlag_optim::{AdamConfig, OptimizerConfig};
+use longlag_optim::OptimizerConfig;
 use std::io::{self, Write};
 
 // ANCHOR: settings
@@ -67,6 +67,7 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
     use longlag_experiments::update_shares::moved;
+    use longlag_optim::AdamConfig;
 
     /// Exercise 1: ten times the rate, the same shares of the first step.
     #[test]
