@@ -1294,6 +1294,8 @@ fn learning_rate_and_optimizer() {
         // "With plain descent they are one line."
         assert!(fact(&format!("{width}_sgd_moved")) < 1e-9);
     }
+    // "Much of what it moves may be its memory's doing."
+    assert!(fact("h16_rmsprop_moved") < 0.5 * fact("h16_momentum_moved"));
     // "No other order of magnitude; less than a factor of two at the smaller width."
     let ratio = fact("h16_adam_far_step") / fact("h16_adam_far_gradient");
     assert!(ratio > 1.0 && ratio < 2.0, "{ratio}");

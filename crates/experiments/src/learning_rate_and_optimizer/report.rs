@@ -42,7 +42,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     ),
     Claim::measured(
         "B6, shares",
-        "Adam's scaling of single weights changes which lags an update is made of.",
+        "Adam's step is made of other lags than the gradient of its batch, in part.",
         "how much of Adam's step on the recurrent weights has another lag than in the gradient",
         Prediction::Beyond(SHARE_MARGIN),
         SEEDS,
