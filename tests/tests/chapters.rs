@@ -1392,3 +1392,54 @@ fn normalisation() {
     assert!(diverged.into_iter().all(|(_, value)| value.as_number().is_some_and(|n| n.to_f64() == 0.0)));
     assert_eq!(verdicts("normalisation", &report), ["A13: unsettled", "A13, at the start: fails"]);
 }
+
+#[test]
+fn overfitting_is_another_problem() {
+    let report = report("overfitting-is-another-problem");
+    let fact = |name: &str| number(&report, &format!("facts.{name}"));
+    let seeds = number(&report, "config.seeds");
+    // "Over four hundred steps it leaves almost nothing. Candidate or h leave every bit in place."
+    assert!(fact("cell_1_left_400") < 0.05);
+    for span in [100, 200, 300, 400] {
+        for how in ["candidate", "sequence"] {
+            assert_eq!(fact(&format!("{how}_left_{span}_low")), 1.0);
+        }
+    }
+    // "Units still have a gradient, though far fewer keep their bit."
+    assert!(fact("cell_1_gradient_400") > 5.0 * fact("cell_1_left_400"));
+    for steps in ["t50", "t100"] {
+        let of = |name: &str| fact(&format!("{steps}_{name}"));
+        // "From new sequences in every batch, all networks learn it."
+        assert_eq!(of("new_none_solved"), seeds);
+        // "With c dropped the task is lost. By each of the others at least as many as upward at the shorter lag do."
+        assert_eq!(of("new_cell_solved"), 0.0);
+        for other in ["upward", "sequence", "candidate"] {
+            assert!(of(&format!("new_{other}_solved")) >= fact("t50_new_upward_solved"), "{other}");
+            // "One cure stands out."
+            assert!(of("few_sequence_right") >= of(&format!("few_{other}_right")), "{other}");
+        }
+        // "Weight decay changes nothing."
+        assert!((of("few_weight_decay_right") - of("few_none_right")).abs() < 0.05);
+    }
+    // "The longer lag overfits less here."
+    assert!(fact("t100_few_none_right") > fact("t50_few_none_right") + 0.2);
+    // "Early stopping helps little."
+    assert!(fact("t50_few_early_stopping_right") < fact("t50_few_none_right") + 0.15);
+    assert!(fact("t100_few_early_stopping_right") < fact("t100_few_none_right"));
+    // "Upward dropout would have done better with the largest probability."
+    let sweep = report.find_table("sweep").expect("a table").rows();
+    let upward: Vec<f64> = sweep
+        .iter()
+        .filter(|row| row[0].to_string() == "dropout, upward")
+        .map(|row| row[2].as_number().expect("a number").to_f64())
+        .collect();
+    assert!(upward[2] > upward[1] && upward[2] > upward[0]);
+    let experiment = longlag_experiments::find("overfitting-is-another-problem").expect("an experiment");
+    let findings: Vec<_> = experiment.claims.iter().map(|c| c.judge(&report).expect("a finding")).collect();
+    let verdicts: Vec<_> = findings.iter().map(|finding| finding.verdict).collect();
+    use Verdict::{Fails, Holds, Unsettled};
+    assert_eq!(verdicts, [Holds, Unsettled, Fails, Unsettled, Unsettled, Unsettled, Holds, Holds, Holds]);
+    // "With dropout of h the whole interval is above zero at both lags, but at the longer one it touches the margin."
+    let [short, long] = [0, 1].map(|k| findings[4].contrasts[k].interval.low);
+    assert!(short > 0.02 && 0.0 < long && long < 0.02, "{short} {long}");
+}

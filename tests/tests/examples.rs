@@ -46,6 +46,7 @@ examples! {
     initialisation in "../../examples/initialisation.rs",
     normalisation in "../../examples/normalisation.rs",
     truncation_and_detaching in "../../examples/truncation_and_detaching.rs",
+    overfitting_is_another_problem in "../../examples/overfitting_is_another_problem.rs",
     not_vanishing_is_not_enough in "../../examples/not_vanishing_is_not_enough.rs",
     the_family in "../../examples/the_family.rs",
     bringing_your_own_weights in "../../examples/bringing_your_own_weights.rs",

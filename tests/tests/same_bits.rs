@@ -65,6 +65,10 @@ fn shortened(experiment: &Entry) -> &'static str {
                  "judged": 2, "training": { "updates": 2, "ask_every": 1, "batch": 2, "test": 3 }, "looks": [0, 1],
                  "probe": 3 }"#
         }
+        "overfitting-is-another-problem" => {
+            r#"{ "seeds": 1, "sweep_seeds": 1, "hidden": 3, "lengths": [6], "few": 4, "holding": 3, "spans": [3, 5],
+                 "sequences": 3, "budget": { "updates": 2, "batch": 2, "ask_every": 1, "test": 3 } }"#
+        }
         "not-vanishing-is-not-enough" => {
             r#"{ "seeds": 1, "tuning_seeds": 1, "memories": [10, 20], "sequences": 8, "multiple": 3, "short": 9,
                  "teachers": [2, 20], "rates": [0.01, 1], "updates": 3, "in_a_row": 2 }"#

@@ -58,6 +58,7 @@ experiments! {
     initialisation: "initialisation",
     normalisation: "normalisation",
     truncation_and_detaching: "truncation-and-detaching",
+    overfitting_is_another_problem: "overfitting-is-another-problem",
     not_vanishing_is_not_enough: "not-vanishing-is-not-enough",
 }
 

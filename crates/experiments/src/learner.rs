@@ -234,13 +234,18 @@ impl<'a, M: Learnable> Learner<'a, M> {
         learner
     }
 
-    /// Asks whether the task is solved.
-    fn ask(&mut self) {
+    /// Which sequences of a batch the model answers rightly.
+    pub fn answers(&self, batch: &Batch) -> Vec<bool> {
         let tape = Tape::new();
         let bound = tape.bind(&self.trainer.parameters);
+        let outputs = self.model.outputs(batch, &bound).value();
+        batch.right(outputs.view())
+    }
+
+    /// Asks whether the task is solved.
+    fn ask(&mut self) {
         let Lesson { test, budget, .. } = self.lesson;
-        let outputs = self.model.outputs(test, &bound).value();
-        let right = test.right(outputs.view());
+        let right = self.answers(test);
         let share = right.iter().filter(|&&right| right).count() as f64
             / right.len() as f64;
         self.standing.right = share;

@@ -33,6 +33,7 @@ pub mod lstm_paths;
 pub mod memory_is_not_gradient;
 pub mod normalisation;
 pub mod not_vanishing_is_not_enough;
+pub mod overfitting_is_another_problem;
 pub mod protocol;
 pub mod readout;
 pub mod runs;
@@ -52,7 +53,7 @@ pub use experiment::{
 
 /// All experiments, in the order of the book.
 pub fn all() -> &'static [Entry] {
-    static ALL: [Entry; 18] = [
+    static ALL: [Entry; 19] = [
         Entry::of::<trust_the_gradient::TrustTheGradient>(),
         Entry::recorded::<first_race::FirstRace>(),
         Entry::recorded::<gradient_is_a_sum::GradientIsASum>(),
@@ -71,6 +72,9 @@ pub fn all() -> &'static [Entry] {
         Entry::recorded::<initialisation::Initialisation>(),
         Entry::recorded::<normalisation::Normalisation>(),
         Entry::recorded::<truncation_and_detaching::TruncationAndDetaching>(),
+        Entry::recorded::<
+            overfitting_is_another_problem::OverfittingIsAnotherProblem,
+        >(),
         Entry::recorded::<not_vanishing_is_not_enough::NotVanishingIsNotEnough>(
         ),
     ];

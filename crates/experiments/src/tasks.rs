@@ -139,7 +139,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    fn of(sequences: &[Sequence], steps: usize, success: Success) -> Batch {
+    /// These, with room for `steps` steps.
+    pub(crate) fn of(
+        sequences: &[Sequence],
+        steps: usize,
+        success: Success,
+    ) -> Batch {
         let first = sequences.first().expect("a batch of sequences");
         let answers = first.target.nrows();
         Batch {

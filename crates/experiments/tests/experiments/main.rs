@@ -8,6 +8,7 @@ mod long_lag_race;
 mod lstm_can_explode;
 mod normalisation;
 mod not_vanishing_is_not_enough;
+mod overfitting_is_another_problem;
 mod trials;
 mod truncation_and_detaching;
 mod which_gate_matters;
