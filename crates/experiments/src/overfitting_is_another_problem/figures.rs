@@ -22,7 +22,7 @@ fn losses(report: &Report) -> Result<Figure, LookupError> {
     let panels = [
         ("none", "No cure"),
         ("weight_decay", "Weight decay"),
-        ("candidate", "Dropout of the candidate"),
+        ("sequence", "Dropout of *h*"),
         ("cell", "Dropout of *c*"),
     ];
     for (cure, title) in panels {
