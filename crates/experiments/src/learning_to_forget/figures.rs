@@ -2,6 +2,7 @@
 
 use super::{Config, signal_of_white_drive};
 use crate::summary::key_of;
+use longlag_numerics::Real;
 use longlag_report::figure::{
     Axis, Curve, DotChart, DotRow, Figure, HeatMap, Ink, LineChart, Marker,
 };
@@ -11,9 +12,32 @@ fn config(report: &Report) -> Config {
     report.config_as().unwrap_or_default()
 }
 
+/// The points of a curve that falls with x, up to where the straight line to
+/// the first one below `least` crosses it, on a logarithmic axis of x.
+fn cut_off(
+    points: impl Iterator<Item = (f64, f64)>,
+    least: f64,
+) -> Vec<(f64, f64)> {
+    let mut points: Vec<(f64, f64)> = points.collect();
+    points.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let Some(below) = points.iter().position(|point| point.1 < least) else {
+        return points;
+    };
+    if let Some(before) = below.checked_sub(1) {
+        let [(x, y), (x_below, y_below)] = [points[before], points[below]];
+        let part = (least - y) / (y_below - y);
+        let log_x = Real::ln(x) + part * (Real::ln(x_below) - Real::ln(x));
+        points[below] = (Real::exp(log_x), least);
+        points.truncate(below + 1);
+    } else {
+        points.clear();
+    }
+    points
+}
+
 /// The gate held: what is left of the gradient, and what the gate gets.
 pub(super) fn held(report: &Report) -> Result<Figure, LookupError> {
-    /// Decades; below, nothing is drawn.
+    /// Decades, the end of the axis: curves are cut off there.
     const LEAST: f64 = -40.0;
     let config = config(report);
     let mut shown = vec![config.steps[0]];
@@ -42,10 +66,9 @@ pub(super) fn held(report: &Report) -> Result<Figure, LookupError> {
     );
     let decades = table.numbers("decades");
     for (&t, ink) in shown.iter().zip(inks) {
-        let points = rows(t)
-            .into_iter()
-            .filter(|&row| decades[row] >= LEAST)
-            .map(|row| (1.0 - gates[row], decades[row]));
+        let points =
+            rows(t).into_iter().map(|row| (1.0 - gates[row], decades[row]));
+        let points = cut_off(points, LEAST);
         let name = format!("*T* = {t}");
         chart = chart.curve(Curve::new(name, points).ink(ink));
     }

@@ -237,7 +237,7 @@ impl Ticks {
         if 3.0 * decades > f64::from(intervals) && (powers.len() > 1 || decades > 2.0) {
             let minor = step.digit == 1 && decades <= 8.0;
             let minor = if minor { in_decades(low, high, &MINOR) } else { Vec::new() };
-            return Ticks { labelled: powers, minor, plain: false, dense: false };
+            return Ticks { labelled: powers, minor, plain: false, dense: true };
         }
         let few = in_decades(low, high, &[1, 2, 5]);
         if few.len() > 1 {
@@ -246,6 +246,25 @@ impl Ticks {
         let [from, to] = [low, high].map(|exponent| Real::exp(exponent * std::f64::consts::LN_10));
         let within = round_step(to - from, intervals).ticks(from, to);
         Ticks { labelled: within, minor: Vec::new(), plain: true, dense: false }
+    }
+
+    /// Fewer labels on a logarithmic axis: powers of ten alone, then every second of them.
+    fn thin(&mut self, low: f64, high: f64) {
+        if self.plain && self.minor.is_empty() {
+            self.labelled = in_decades(low, high, &[1]);
+            self.minor = in_decades(low, high, &MINOR);
+            return;
+        }
+        let exponents: Vec<f64> = self.labelled.iter().map(|tick| log10(*tick)).collect();
+        let [first, second, ..] = exponents[..] else {
+            self.dense = false;
+            return;
+        };
+        let step = 2.0 * (second - first);
+        let stays = |tick: &f64| log10(*tick).rem_euclid(step) == 0.0;
+        let (labelled, others): (Vec<f64>, Vec<f64>) = self.labelled.iter().partition(|tick| stays(tick));
+        self.labelled = labelled;
+        self.minor.extend(others);
     }
 }
 
@@ -378,23 +397,26 @@ impl Scale {
     }
 
     /// For a horizontal axis of that length with labels of that size: with lanes wide enough for what +∞ means,
-    /// and labels at powers of ten only where more would touch each other.
+    /// and as many labels on a logarithmic axis as don't touch each other.
     pub(super) fn horizontal(mut self, length: i32, label_size: i32) -> Scale {
         if let Some(meaning) = self.infinity.as_ref().filter(|_| self.lanes_above.contains(&Odd::Infinity)) {
             self.lane = LANE.max(width(meaning, label_size) / 2 + 260);
         }
-        let label = |tick: &f64| (self.position(*tick, (0, length)), width(&self.label(*tick), label_size));
-        let labels: Vec<(i32, i32)> = self.ticks().iter().map(label).collect();
-        let touch = |pair: &[(i32, i32)]| {
-            let ((a, width_a), (b, width_b)) = (pair[0], pair[1]);
-            (b - a).abs() < (width_a + width_b) / 2 + 50
-        };
-        if self.ticks.dense && labels.windows(2).any(touch) {
+        while self.ticks.dense && self.labels_touch(length, label_size) {
             let (low, high) = (self.from.min(self.to), self.from.max(self.to));
-            self.ticks.labelled = in_decades(low, high, &[1]);
-            self.ticks.minor = in_decades(low, high, &MINOR);
+            self.ticks.thin(low, high);
         }
         self
+    }
+
+    /// Whether two labels have less than half a letter between them, on a horizontal axis of that length.
+    fn labels_touch(&self, length: i32, label_size: i32) -> bool {
+        let label = |tick: &f64| (self.position(*tick, (0, length)), width(&self.label(*tick), label_size));
+        let labels: Vec<(i32, i32)> = self.ticks().iter().map(label).collect();
+        labels.windows(2).any(|pair| {
+            let ((a, width_a), (b, width_b)) = (pair[0], pair[1]);
+            (b - a).abs() < (width_a + width_b) / 2 + 50
+        })
     }
 
     /// With free room at both ends, for marks that would lie on the plot's border.
@@ -593,6 +615,10 @@ mod tests {
         let scale = || Axis::log("").range(500.0, 50_000.0).scale([], 7, false);
         assert_eq!(scale().horizontal(6000, 120).ticks(), [500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4]);
         assert_eq!(scale().horizontal(2000, 120).ticks(), [1e3, 1e4]);
+        let wide = |length| Axis::log("").range(1e-150, 1e30).scale([], 9, false).horizontal(length, 120);
+        assert_eq!(wide(6000).ticks().len(), 9);
+        assert_eq!(wide(2400).labels().join(" "), "10^{−120} 10^{−80} 10^{−40} 1");
+        assert_eq!(wide(2400).minor_ticks(), [1e-140, 1e-100, 1e-60, 1e-20, 1e20]);
         let axis = Axis::linear("").infinity("> 1000");
         assert_eq!(axis.scale([0.0, 1.0, f64::INFINITY], 1, false).labels(), ["0", "1", "> 1000"]);
         assert_eq!(axis.scale([0.0, 1.0], 1, false).labels(), ["0", "1"]);
