@@ -52,35 +52,35 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
 
+    // ANCHOR: first
     /// Exercise 1: with a forget gate near 1 the direct path and all paths
     /// are less than a decade apart.
     #[test]
     fn a_large_forget_bias_leaves_little_to_detours() {
-        // ANCHOR: first
         let paths = paths(5.0, 0.577, NOISE);
         let (direct, all) = (paths.log10_up_to(0), paths.log10_total());
-        // ANCHOR_END: first
         assert!(direct > -0.6 && (all - direct).abs() < 1.0, "{direct} {all}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: at a large gain all paths grow, and the direct one
     /// can't.
     #[test]
     fn detours_explode_and_the_direct_path_does_not() {
-        // ANCHOR: second
         let paths = paths(FORGET_BIAS, 8.0, NOISE);
         let (direct, all) = (paths.log10_up_to(0), paths.log10_total());
-        // ANCHOR_END: second
         assert!(direct < 0.0 && all > 1.0, "{direct} {all}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: stronger noise closes detours more than it helps.
     #[test]
     fn noise_decides_how_open_the_detours_are() {
-        // ANCHOR: third
         let all = [0.1, 0.5, 2.0]
             .map(|noise| paths(FORGET_BIAS, GAIN, noise).log10_total());
-        // ANCHOR_END: third
         assert!(all[0] > all[1] && all[1] > all[2], "{all:?}");
     }
+    // ANCHOR_END: third
 }

@@ -50,37 +50,37 @@ mod solutions {
         UNIT.error(way[updates]).0
     }
 
+    // ANCHOR: first
     /// Exercise 1: the largest derivative by b, at (w, −w/2), grows by w/4
     /// a step.
     #[test]
     fn the_cliff_has_a_slope() {
-        // ANCHOR: first
         let slope = |steps| {
             let unit = OneUnit { steps, ..UNIT };
             unit.error([6.0, -3.0]).1[1].abs()
         };
         let by_a_step = slope(51) / slope(50);
-        // ANCHOR_END: first
         assert!((by_a_step - 6.0 / 4.0).abs() < 1e-6, "{by_a_step}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: a tenth of the rate is not small enough.
     #[test]
     fn a_smaller_rate_falls_off_too() {
-        // ANCHOR: second
         let slow = ends(RATE / 10.0, Clip::None, 10 * UPDATES);
         let clipped = ends(RATE, Clip::Norm(LIMIT), UPDATES);
-        // ANCHOR_END: second
         assert!(slow > 0.03 && clipped < 1e-3, "{slow} {clipped}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: a threshold that is never reached is none.
     #[test]
     fn a_threshold_can_be_too_large() {
-        // ANCHOR: third
         let [small, large] = [LIMIT, 100.0 * LIMIT]
             .map(|limit| ends(RATE, Clip::Norm(limit), UPDATES));
-        // ANCHOR_END: third
         assert!(small < 1e-3 && large > 0.03, "{small} {large}");
     }
+    // ANCHOR_END: third
 }

@@ -84,44 +84,44 @@ mod solutions {
     use super::*;
     use longlag_experiments::gates_one_by_one::hold;
 
+    // ANCHOR: first
     /// Exercise 1: at the first step c_{t−1} is 0, so f has nothing to act
     /// on. Later it has.
     #[test]
     fn nothing_goes_round_the_input_gate_at_the_first_step() {
-        // ANCHOR: first
         let parameters = start(FORGET_BIAS);
         let first = share(&parameters, 0, Gate::Input);
         let last = share(&parameters, STEPS - 1, Gate::Input);
-        // ANCHOR_END: first
         assert!(first == 0.0 && last > 0.01, "{first} {last}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: without weights from the output, all paths are direct,
     /// and what closing the output gate takes away isn't there.
     #[test]
     fn without_recurrent_weights_the_output_gate_does_not_matter() {
-        // ANCHOR: second
         let mut parameters = start(FORGET_BIAS);
         network().layer.views_mut(&mut parameters).w_hh.fill(0.0);
         let all = decades(&parameters, None);
         let left = decades(&parameters, Some(Gate::Output));
-        // ANCHOR_END: second
         assert_eq!(all, left);
         let with = start(FORGET_BIAS);
         assert!(decades(&with, None) != decades(&with, Some(Gate::Output)));
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: a forget gate that is held has no derivative, so nothing
     /// goes round the input gate any more.
     #[test]
     fn a_held_forget_gate_leaves_no_way_round_the_input_gate() {
-        // ANCHOR: third
         let parameters = start(FORGET_BIAS);
         let values = [0.9; HIDDEN];
         let layer = network().layer;
         let held = hold(&layer, &parameters, Gate::Forget, &values);
         let left = share(&held, STEPS - 1, Gate::Input);
-        // ANCHOR_END: third
         assert_eq!(left, 0.0);
     }
+    // ANCHOR_END: third
 }

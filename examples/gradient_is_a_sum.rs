@@ -98,9 +98,9 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
 
+    // ANCHOR: solutions
     #[test]
     fn exercises() {
-        // ANCHOR: solutions
         let far_share = |shares: &[f64]| shares[15..].iter().sum::<f64>();
         let least = |usable: &[f64]| {
             usable[15..29].iter().fold(1.0_f64, |least, u| least.min(*u))
@@ -116,6 +116,6 @@ mod solutions {
         let usual = Settings { forget_bias: 1.0, ..SETTINGS };
         let [_, usual] = before_and_after(usual);
         assert!(least(&usual.usable) < 0.01);
-        // ANCHOR_END: solutions
     }
+    // ANCHOR_END: solutions
 }

@@ -84,11 +84,11 @@ mod solutions {
     use longlag_experiments::trials::{Trial, Trials};
     use longlag_optim::Clip;
 
+    // ANCHOR: first
     /// Exercise 1: between a gain of one, which loses, and one of two,
     /// which gains.
     #[test]
     fn a_gain_that_keeps_the_gradient() {
-        // ANCHOR: first
         let of =
             |gain| growth_of(Cell::RnnTanh, recurrent(Init::Gaussian { gain }));
         let (mut low, mut high) = (1.0, 2.0);
@@ -96,30 +96,30 @@ mod solutions {
             let middle = 0.5 * (low + high);
             if of(middle) < 0.0 { low = middle } else { high = middle }
         }
-        // ANCHOR_END: first
         assert!(of(1.0) < 0.0 && of(2.0) > 0.0, "{} {}", of(1.0), of(2.0));
         assert!((1.1..1.7).contains(&low), "{low}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: it depends on the slope beside it. tanh takes something
     /// away at each step; max(·, 0) of a state that isn't below 0 nothing.
     #[test]
     fn the_identity_needs_its_nonlinearity() {
-        // ANCHOR: second
         let identity = Initialisation {
             bias: Init::Zero,
             ..recurrent(Init::Identity { scale: 1.0 })
         };
         let [tanh, relu] = [Cell::RnnTanh, Cell::RnnRelu]
             .map(|cell| growth_of(cell, identity));
-        // ANCHOR_END: second
         assert!(tanh < relu && relu.abs() < 2.0, "{tanh} {relu}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: it has found its way to where gradients are kept.
     #[test]
     fn training_moves_the_gradient() {
-        // ANCHOR: third
         let trial = Trial {
             name: "GRU".into(),
             task: TaskConfig::TemporalOrder(TemporalOrder {
@@ -136,8 +136,8 @@ mod solutions {
         let mut run = trials.start(0);
         while run.advance().is_continue() {}
         let [start, end] = run.outcome().growth;
-        // ANCHOR_END: third
         assert!(run.outcome().solved);
         assert!(start < -10.0 && end > start + 5.0, "{start} {end}");
     }
+    // ANCHOR_END: third
 }

@@ -81,48 +81,48 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
 
+    // ANCHOR: first
     /// Exercise 1: without noise the state of tanh ends in 0 below a gain
     /// of about 1, and the spectral radius decides.
     #[test]
     fn without_noise_the_eigenvalue_is_right_about_small_gains() {
-        // ANCHOR: first
         let still = network(Activation::Tanh, start(0.5), SEED);
         let rate = growth(&still, 0.0, SEED);
         let radius = longlag_cells::init::spectral_radius(still.u.view());
         let eigenvalue = DECADES_PER_100_STEPS * Real::ln(radius);
-        // ANCHOR_END: first
         assert!((rate - eigenvalue).abs() < 1.5, "{rate} {eigenvalue}");
         let noisy = growth(&still, NOISE, SEED);
         assert!(noisy < rate - 3.0, "{noisy} {rate}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: the logistic function falls below its bound by tens of
     /// decades, at every gain.
     #[test]
     fn the_logistic_function_vanishes_beyond_its_bound() {
-        // ANCHOR: second
         let rates = GAINS.map(|gain| {
             let network = network(Activation::Logistic, start(gain), SEED);
             (growth(&network, NOISE, SEED), bound(&network))
         });
-        // ANCHOR_END: second
         for (rate, bound) in rates {
             assert!(rate < -1.0 && rate < bound - 10.0, "{rate} {bound}");
         }
         assert!(rates[4].1 > 10.0, "a bound above 0 makes nothing grow");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: an orthogonal start keeps the gradient only where there
     /// is nothing to read.
     #[test]
     fn an_orthogonal_start_keeps_it_without_noise() {
-        // ANCHOR: third
         let orthogonal = Init::Orthogonal { gain: 1.0 };
         let network = network(Activation::Tanh, orthogonal, SEED);
         let rates = [0.0, 0.1, 0.5].map(|n| growth(&network, n, SEED));
-        // ANCHOR_END: third
         assert!((-1.0..=0.0).contains(&rates[0]), "{rates:?}");
         assert!(rates[1] < rates[0] - 1.0 && rates[2] < rates[1] - 5.0);
         assert!(bound(&network).abs() < 1e-9);
     }
+    // ANCHOR_END: third
 }

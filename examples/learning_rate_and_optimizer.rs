@@ -69,41 +69,41 @@ mod solutions {
     use longlag_experiments::update_shares::moved;
     use longlag_optim::AdamConfig;
 
+    // ANCHOR: first
     /// Exercise 1: ten times the rate, the same shares of the first step.
     #[test]
     fn the_rate_changes_no_share() {
-        // ANCHOR: first
         let [small, large] = [RATE, 10.0 * RATE]
             .map(|rate| last(optimizer("Adam", rate), 1)[1].clone());
         let apart = moved(&small, &large);
-        // ANCHOR_END: first
         assert!(apart < 1e-12, "{apart}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: with a large ε Adam is descent with momentum.
     #[test]
     fn a_large_epsilon_makes_momentum_of_adam() {
-        // ANCHOR: second
         let shares = |epsilon| {
             let adam = AdamConfig { epsilon, ..AdamConfig::default() };
             let [gradient, step] = last(OptimizerConfig::Adam(adam), 1);
             moved(&gradient, &step)
         };
         let [usual, large] = [1e-8, 1e4].map(shares);
-        // ANCHOR_END: second
         assert!(usual > 0.01 && large < 1e-4, "{usual} {large}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: no optimizer makes the far half of the lags count.
     #[test]
     fn the_far_half_stays_small() {
-        // ANCHOR: third
         let far = |name| {
             let [_, step] = last(optimizer(name, RATE), UPDATES);
             step[STEPS / 2..].iter().sum::<f64>()
         };
         let [sgd, adam] = ["SGD", "Adam"].map(far);
-        // ANCHOR_END: third
         assert!(sgd < 0.02 && adam < 0.1, "{sgd} {adam}");
     }
+    // ANCHOR_END: third
 }

@@ -98,11 +98,11 @@ mod solutions {
     use longlag_numerics::Real;
     use std::f64::consts::LOG10_E;
 
+    // ANCHOR: solutions
     #[test]
     fn exercises() {
         let last = |of: &[f64]| *of.last().expect("a mark");
 
-        // ANCHOR: solutions
         // 1. Nothing is forgotten, unless somebody resets it.
         let mut config = Config { updates: 200, ..settings() };
         config.learners.remove(0);
@@ -132,6 +132,6 @@ mod solutions {
             *largest.expect("a gate").1
         };
         assert_eq!([best(70), best(140), best(280)], [0.98, 0.99, 0.995]);
-        // ANCHOR_END: solutions
     }
+    // ANCHOR_END: solutions
 }

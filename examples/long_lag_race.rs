@@ -109,21 +109,21 @@ mod solutions {
     use super::*;
     use longlag_cells::init::Init;
 
+    // ANCHOR: first
     /// Exercise 1: the rule of 1997 leaves little to a constant answer.
     #[test]
     fn a_strict_rule() {
-        // ANCHOR: first
         let strict = Adding { success: Definition::Hochreiter1997, ..adding() };
         let constant = |task: Adding| task.baselines()[0].success;
         let [before, after] = [adding(), strict].map(constant);
-        // ANCHOR_END: first
         assert!(before > 0.6 && after < 0.2, "{before} {after}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: a plain network that starts by adding learns it.
     #[test]
     fn an_identity_start() {
-        // ANCHOR: second
         let mut irnn = trial("IRNN", Cell::RnnRelu);
         irnn.start = Initialisation {
             recurrent: Init::Identity { scale: 1.0 },
@@ -132,21 +132,21 @@ mod solutions {
         };
         irnn.trainer = adam(3e-3, Clip::Norm(1.0));
         let solved = race(irnn).iter().filter(|tried| tried.solved).count();
-        // ANCHOR_END: second
         assert_eq!(solved, SEEDS as usize);
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: with equal units the LSTM has four times the RNN's
     /// parameters, and the RNN loses most of its own.
     #[test]
     fn equal_units() {
-        // ANCHOR: third
         let units = network(Cell::Lstm).layer.hidden;
         let size = |cell| Network::new(cell, 2, units, 1).size() as f64;
         let [rnn, lstm] = [size(Cell::RnnTanh), size(Cell::Lstm)];
         let matched = network(Cell::RnnTanh).layer.hidden;
-        // ANCHOR_END: third
         assert!((3.5..4.0).contains(&(lstm / rnn)), "{lstm} {rnn}");
         assert!(matched > 2 * units - 3, "{matched} {units}");
     }
+    // ANCHOR_END: third
 }

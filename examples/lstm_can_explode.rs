@@ -49,36 +49,36 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
 
+    // ANCHOR: first
     /// Exercise 1: closed forget gates relieve more than open ones.
     #[test]
     fn a_closed_forget_gate_takes_away_more() {
-        // ANCHOR: first
         let [_, closed] = growth(DRIVE, -3.0, 4.0);
         let [_, usual] = growth(DRIVE, FORGET_BIAS, 4.0);
-        // ANCHOR_END: first
         assert!(closed < usual - 1.0, "{closed} {usual}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: strong noise saturates gates and candidates.
     #[test]
     fn strong_noise_relieves_both() {
-        // ANCHOR: second
         let loud = Drive { noise: 5.0, ..DRIVE };
         let [plain, gated] = growth(DRIVE, FORGET_BIAS, 8.0);
         let [plain_loud, gated_loud] = growth(loud, FORGET_BIAS, 8.0);
-        // ANCHOR_END: second
         assert!(plain_loud < plain, "{plain} {plain_loud}");
         assert!(gated_loud < gated, "{gated} {gated_loud}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: at a gain of 16 the LSTM grows as the plain network
     /// does at a smaller one.
     #[test]
     fn a_larger_gain_undoes_the_relief() {
-        // ANCHOR: third
         let [_, gated] = growth(DRIVE, FORGET_BIAS, 16.0);
         let [_, before] = growth(DRIVE, FORGET_BIAS, 8.0);
-        // ANCHOR_END: third
         assert!(gated > before && gated > 1.0, "{before} {gated}");
     }
+    // ANCHOR_END: third
 }

@@ -62,44 +62,44 @@ fn main() -> io::Result<()> {
 mod solutions {
     use super::*;
 
+    // ANCHOR: first
     /// Exercise 1: between a gain that keeps the gradient and one that
     /// makes it grow.
     #[test]
     fn a_gain_that_keeps_the_gradient() {
-        // ANCHOR: first
         let of = |gamma| growth_with(Cell::Lstm, Some(Gains::both(gamma)));
         let (mut low, mut high) = (0.05, 1.0);
         for _ in 0..6 {
             let middle = 0.5 * (low + high);
             if of(middle) < 0.0 { low = middle } else { high = middle }
         }
-        // ANCHOR_END: first
         assert!(of(1.0) > 1.0, "{}", of(1.0));
         assert!(of(high).abs() < 1.5, "{high}: {}", of(high));
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: a variance below eps is divided by the root of eps, not
     /// by its own.
     #[test]
     fn a_large_eps_kills_the_gradient() {
-        // ANCHOR: second
         let small = Gains::both(0.01);
         let large = Gains { eps: 1e-2, ..small };
         let [small, large] =
             [small, large].map(|gains| growth_with(Cell::Lstm, Some(gains)));
-        // ANCHOR_END: second
         assert!(large < small - 5.0, "{small} {large}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: with the input's share of the sums, the state's is less.
     #[test]
     fn the_input_takes_the_share_of_the_state() {
-        // ANCHOR: third
         let [loud, even, quiet] = [1.0, 0.1, 0.01].map(|input| {
             let gains = Gains { input, ..Gains::both(0.1) };
             growth_with(Cell::RnnTanh, Some(gains))
         });
-        // ANCHOR_END: third
         assert!(loud < even && even < quiet, "{loud} {even} {quiet}");
     }
+    // ANCHOR_END: third
 }

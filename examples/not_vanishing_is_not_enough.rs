@@ -63,36 +63,36 @@ mod solutions {
     use super::*;
     use longlag_experiments::not_vanishing_is_not_enough::{Law, lambda_of};
 
+    // ANCHOR: first
     /// Exercise 1: the third power of ten.
     #[test]
     fn a_memory_ten_times_as_long_needs_a_thousandth_of_the_rate() {
-        // ANCHOR: first
         let ends = [(10.0, 3e-3), (100.0, 3e-6), (1000.0, 3e-9)]
             .map(|(memory, rate)| learn(WAY, rate, memory, START).1);
-        // ANCHOR_END: first
         assert_eq!(ends, [End::Solved; 3]);
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: one rate for all.
     #[test]
     fn the_exponential_unit_needs_one_rate() {
-        // ANCHOR: second
         let way = Way { form: Form::Exponential, ..WAY };
         let ends = MEMORIES.map(|memory| learn(way, 1.0, memory, START).1);
-        // ANCHOR_END: second
         assert_eq!(ends, [End::Solved; 3]);
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: where the growth is no longer seen.
     #[test]
     fn too_few_steps_hide_it() {
-        // ANCHOR: third
         let seen = |multiple: usize| {
             let lambda = lambda_of(1000.0);
             let law = Law::after(multiple * 1000, lambda);
             law.slope / Law::in_the_end(lambda).slope
         };
-        // ANCHOR_END: third
         assert!(seen(1) < 0.4 && seen(3) > 0.9 && seen(10) > 0.999_999);
     }
+    // ANCHOR_END: third
 }

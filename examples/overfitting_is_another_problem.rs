@@ -88,33 +88,33 @@ mod solutions {
     use super::*;
     use longlag_numerics::precise::{powf, powi};
 
+    // ANCHOR: first
     /// Exercise 1: with enough sequences there is nothing to cure.
     #[test]
     fn more_sequences_are_a_cure() {
-        // ANCHOR: first
         let [known, new] = learn(200, None);
-        // ANCHOR_END: first
         assert!(known > 0.9 && new > 0.9, "{known} {new}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: what is kept in one step, to the power of the steps.
     #[test]
     fn a_memory_decays_by_the_law_of_the_product() {
-        // ANCHOR: second
         let p = 1.0 - powf(0.5, 1.0 / 200.0);
         let left = hold((16, 400), &[200], (Dropping::Cell, p), &Rng::new(1));
-        // ANCHOR_END: second
         assert!((left[0].bits - 0.5).abs() < 0.08, "{left:?}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: a bit in each of sixteen units, and one bit in all of them.
     #[test]
     fn a_memory_that_is_held_often_enough_is_not_lost() {
-        // ANCHOR: third
         let p: f64 = 0.01;
         let one = powi(1.0 - p, 200);
         let any = 1.0 - powi(1.0 - one, 16);
-        // ANCHOR_END: third
         assert!(one < 0.14 && any > 0.88, "{one} {any}");
     }
+    // ANCHOR_END: third
 }

@@ -70,24 +70,24 @@ mod solutions {
     use super::*;
     use longlag_numerics::Real;
 
+    // ANCHOR: first
     /// Exercise 1: f = 2^(−1/n) has a half-life of n, and its bias is
     /// ln(f / (1 − f)), nearly ln(n / ln 2).
     #[test]
     fn the_bias_for_a_half_life() {
-        // ANCHOR: first
         let n: f64 = 50.0;
         let f = Real::exp(-Real::ln(2.0_f64) / n);
         let bias = Real::ln(f / (1.0 - f));
         let [direct, _] = half_lives(&start(Forget::Bias(bias)));
-        // ANCHOR_END: first
         assert!((bias - 4.27).abs() < 0.01, "{bias}");
         assert!((direct / n - 1.0).abs() < 0.2, "{direct}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: setting both biases adds them up.
     #[test]
     fn both_biases_of_one_are_a_bias_of_two() {
-        // ANCHOR: second
         let mut both = start(Forget::Bias(1.0));
         let layer = network().layer;
         let mut b_hh = layer.views_mut(&mut both).b_hh;
@@ -95,9 +95,9 @@ mod solutions {
             b_hh[[0, unit]] = 1.0;
         }
         let two = start(Forget::Bias(2.0));
-        // ANCHOR_END: second
         assert_eq!(half_lives(&both), half_lives(&two));
         let one = half_lives(&start(Forget::Bias(1.0)));
         assert!(half_lives(&both)[0] > 1.5 * one[0]);
     }
+    // ANCHOR_END: second
 }

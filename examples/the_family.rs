@@ -93,23 +93,23 @@ mod solutions {
     use super::*;
     use longlag_cells::{GateBiases, LeakyRnn, init::Init};
 
+    // ANCHOR: first
     /// Exercise 1: a leak passes on the more the smaller it is.
     #[test]
     fn the_smaller_the_leak_the_more_is_passed_on() {
-        // ANCHOR: first
         let rates = [1.0, 0.5, 0.1, 0.01].map(|a| {
             let cell = Cell::LeakyRnn(LeakyRnn::new(a));
             growth(cell, &Initialisation::default())
         });
-        // ANCHOR_END: first
         assert!(rates.is_sorted(), "{rates:?}");
         assert!(rates[3] > -2.0, "{rates:?}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: a forget bias of 5 makes the LSTM pass on most of it.
     #[test]
     fn a_forget_bias_opens_the_way() {
-        // ANCHOR: second
         let rates = [0.0, 1.0, 5.0].map(|bias| {
             let start = Initialisation {
                 forget_bias: Some(bias),
@@ -117,25 +117,25 @@ mod solutions {
             };
             growth(Cell::Lstm, &start)
         });
-        // ANCHOR_END: second
         assert!(rates.is_sorted(), "{rates:?}");
         assert!(rates[2] > -3.0, "{rates:?}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: a bias of the gate of one's own does the same there.
     #[test]
     fn the_gate_of_ones_own_has_a_bias_too() {
-        // ANCHOR: third
         let five = Some(Init::Constant { value: 5.0 });
         let start = Initialisation {
             gate_biases: GateBiases { f: five, ..GateBiases::default() },
             ..Initialisation::default()
         };
         let rate = growth(OneGate, &start);
-        // ANCHOR_END: third
         assert!(rate > growth(OneGate, &Initialisation::default()) + 10.0);
         assert!(rate > -2.0, "{rate}");
     }
+    // ANCHOR_END: third
 
     /// What the chapter says of the table.
     #[test]

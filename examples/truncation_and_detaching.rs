@@ -90,32 +90,32 @@ mod solutions {
     use longlag_cells::Lstm1997;
     use longlag_experiments::truncation_and_detaching::cosines;
 
+    // ANCHOR: first
     /// Exercise 1: what isn't in the state can't be read.
     #[test]
     fn a_state_that_does_not_last_is_no_use() {
-        // ANCHOR: first
         let right = learn(6, true, false);
-        // ANCHOR_END: first
         assert!(right < 0.9, "{right}");
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: the recipe's error grows with what the unit remembers.
     #[test]
     fn the_recipe_counts_paths_twice() {
-        // ANCHOR: second
         let recipe = Recipe { weight: 0.9, first: 0.9, clear: false };
         let found = recipe.gradients(10)[9];
         let cleared = Recipe { clear: true, ..recipe }.gradients(10)[9];
         let right = chain_rule(0.9, 0.9, 10)[9];
-        // ANCHOR_END: second
         assert!((cleared / right - 1.0).abs() < 1e-12);
         assert!(found > 10.0 * right, "{found} {right}");
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: without recurrent weights nothing is cut.
     #[test]
     fn without_recurrent_weights_the_two_gradients_are_one() {
-        // ANCHOR: third
         let cell = Lstm1997 { block: 1, truncated: true };
         let network = Network::new(Cell::Lstm1997(cell), 1, HIDDEN, 1);
         let (start, rng) = (Initialisation::default(), Rng::new(SEED));
@@ -125,8 +125,8 @@ mod solutions {
         let recurrent = weights.span("rnn.weight_hh_l0").range();
         weights.values[recurrent].fill(0.0);
         let without = cosines(HIDDEN, &batch, &weights);
-        // ANCHOR_END: third
         assert!(with[6] < 1.0 - 1e-6, "{with:?}");
         assert!(without.iter().all(|c| (c - 1.0).abs() < 1e-9));
     }
+    // ANCHOR_END: third
 }

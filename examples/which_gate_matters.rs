@@ -102,34 +102,34 @@ mod solutions {
         all.into_iter().find(|of| of.0 == name).expect("it is there").1
     }
 
+    // ANCHOR: first
     /// Exercise 1: nearly nothing is lost.
     #[test]
     fn without_the_forget_gate_all_is_passed_on() {
-        // ANCHOR: first
         let growth = |name: &str| {
             let mut trial = trial(name, cell(name));
             trial.budget.updates = 1;
             learn(trial)[0].growth[0]
         };
         let (whole, without) = (growth("LSTM"), growth("no forget gate"));
-        // ANCHOR_END: first
         assert!(without.abs() < 1.0 && whole < without - 1.0);
     }
+    // ANCHOR_END: first
 
+    // ANCHOR: second
     /// Exercise 2: a quarter of those of the layer.
     #[test]
     fn a_gate_takes_a_quarter() {
-        // ANCHOR: second
         let size = |name| Network::new(cell(name), 6, HIDDEN, 4).layer.size();
         let left = size("no input gate") as f64 / size("LSTM") as f64;
-        // ANCHOR_END: second
         assert_eq!(left, 0.75);
     }
+    // ANCHOR_END: second
 
+    // ANCHOR: third
     /// Exercise 3: the GRU has neither of the gates that chrono starts.
     #[test]
     fn chrono_is_not_for_the_gru() {
-        // ANCHOR: third
         let once = |start| {
             let mut trial = Trial { start, ..trial("GRU", Cell::Gru) };
             trial.budget.updates = 20;
@@ -137,7 +137,7 @@ mod solutions {
         };
         let with = once(trial("GRU", Cell::Gru).start);
         let without = once(Initialisation::default());
-        // ANCHOR_END: third
         assert_eq!(with, without);
     }
+    // ANCHOR_END: third
 }
