@@ -105,6 +105,16 @@ pub enum Optimizer {
     Adam,
 }
 
+impl Optimizer {
+    /// As a text names it.
+    fn in_words(self) -> &'static str {
+        match self {
+            Optimizer::Sgd => "gradient descent",
+            Optimizer::Adam => "Adam",
+        }
+    }
+}
+
 impl Method {
     /// What it is called, from a gain.
     fn name(self, gain: f64) -> String {

@@ -88,7 +88,7 @@ impl Experiment for MemoryIsNotGradient {
     const CLAIMS: &'static [Claim] = &[
         Claim {
             id: "B11",
-            statement: "A vanished gradient means it forgot",
+            statement: "A vanished gradient means it forgot.",
             rule: Rule::Measured(Primary {
                 contrast: "success of naming the latch's bit after the most steps less that of guessing, in seeds \
                            whose gradient has vanished",
@@ -102,7 +102,7 @@ impl Experiment for MemoryIsNotGradient {
         },
         Claim {
             id: "B11, converse",
-            statement: "A gradient that reaches back means it remembers",
+            statement: "A gradient that reaches back means it remembers.",
             rule: Rule::Measured(Primary {
                 contrast: "success of naming the bit told to chaos after the most steps less that of guessing, in \
                            seeds whose gradient has not shrunk",

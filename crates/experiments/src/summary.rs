@@ -46,15 +46,19 @@ pub fn add_band(
 /// Judges claims by what the report has so far and writes what is behind the verdicts in it: the table `claims` has for
 /// each claim and condition the contrast's estimate, the interval `from`, `to` that the verdict goes by, and the verdict.
 ///
+/// What counts is the report as it is written, with the digits that it prints: the ledger has no others.
+///
 /// # Errors
 /// If the report lacks what is measured.
 pub fn add_claims(
     report: &mut Report,
     claims: &[Claim],
 ) -> Result<(), LookupError> {
+    let written = Report::from_snapshot(&report.to_snapshot())
+        .expect("a report that was just written");
     let mut rows = vec![];
     for claim in claims {
-        let finding = claim.judge(report)?;
+        let finding = claim.judge(&written)?;
         let verdict = finding.verdict.to_string();
         for of in finding.contrasts {
             let number = |x: f64| Number::rounded(x, 3);

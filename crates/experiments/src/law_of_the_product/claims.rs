@@ -6,12 +6,13 @@ use crate::protocol::{
 };
 use longlag_cells::init::Init;
 use longlag_report::{LookupError, Report};
+use std::f64::consts::SQRT_2;
 
 // ANCHOR: claims
 pub(super) const ALL: &[Claim] = &[
     Claim::measured(
         "A16",
-        "The gradient of a plain network vanishes exponentially in the length: every further step costs the \
+        "The gradient of an untrained plain network vanishes exponentially in the length: every further step costs the \
          same factor.",
         "growth rate over four times as many steps less that over 100 steps, tanh, Gaussian of gain 1",
         Prediction::Within(GROWTH_MARGIN),
@@ -41,7 +42,7 @@ pub(super) const ALL: &[Claim] = &[
         Prediction::Within(GROWTH_MARGIN),
         SEEDS_OF_MEASUREMENTS,
         |report| {
-            let he = ("he".to_owned(), Init::Zero);
+            let he = ("he".to_owned(), Init::Gaussian { gain: SQRT_2 });
             let one = rates(report, Activation::Relu, &gaussian(1.0))?;
             Ok([one, rates(report, Activation::Relu, &he)?].concat())
         },
@@ -92,14 +93,19 @@ fn lengths(
 fn rates(
     report: &Report,
     activation: Activation,
-    start: &(String, Init),
+    (name, init): &(String, Init),
 ) -> Result<Vec<Contrast>, LookupError> {
     let Config { widths, noise, .. } = config(report);
     let at = |hidden: usize| {
-        let start = start.clone();
+        let start = (name.clone(), *init);
         let key = Setting { hidden, activation, start, noise }.key();
         let rates = report.find_series(&format!("rate_{key}"))?.y();
-        let condition = key.replace('_', " ");
+        let start = match init {
+            Init::Gaussian { gain } if *gain == SQRT_2 => "gain √2".to_owned(),
+            Init::Gaussian { gain } => format!("gain {gain}"),
+            _ => name.replace('_', " "),
+        };
+        let condition = format!("{}, {start}, H = {hidden}", activation.name());
         Ok(Contrast::of_differences(condition, rates))
     };
     widths.into_iter().map(at).collect()

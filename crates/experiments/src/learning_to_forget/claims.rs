@@ -36,7 +36,7 @@ pub(super) const ALL: &[Claim] = &[
     ),
     Claim::measured(
         "B2",
-        "The LSTM of 1997 had three gates: like today's, it goes on in a stream that nobody resets.",
+        "Without the third gate, which forgets, an LSTM goes on in a stream that nobody resets as it does with it.",
         "success on the stream of the LSTM without a forget gate less that of the one with it",
         Prediction::Within(SUCCESS_MARGIN),
         SEEDS,

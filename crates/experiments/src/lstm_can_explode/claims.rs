@@ -70,7 +70,8 @@ pub(super) const ALL: &[Claim] = &[
                         method(Trained::Lstm, optimizer, clipped).key(gain)
                     });
                     let pairs = solved_pairs(report, &without, &with)?;
-                    let condition = format!("{optimizer:?}, g = {gain}");
+                    let condition =
+                        format!("{}, g = {gain}", optimizer.in_words());
                     all.push(Contrast::of_successes(condition, &pairs));
                 }
             }

@@ -43,7 +43,7 @@ pub(super) const CLAIMS: &[Claim] = &[
     ),
     Claim::measured(
         "A17, dropout upward",
-        "Dropout between the layers helps where few sequences are known.",
+        "Dropout of the last state on its way to the read-out helps where few sequences are known.",
         "share answered rightly with it, less the share without any cure",
         Prediction::Beyond(SHARE_MARGIN),
         SEEDS,

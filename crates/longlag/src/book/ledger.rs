@@ -17,7 +17,8 @@ pub(super) fn page(report: &Report, link: impl Fn(&str) -> Option<String>) -> Re
         for claim in claims.rows().iter().filter(|claim| claim[1].to_string() == statement[0].to_string()) {
             let chapter = claim[6].to_string();
             let chapter = link(&chapter).ok_or_else(|| format!("the book has no chapter `{chapter}.md`"))?;
-            page += &format!("**{}** {} In {chapter}.\n\n", verdict(&claim[5]), text(&claim[2]));
+            let stop = if chapter.contains("?]") { "" } else { "." };
+            page += &format!("**{}** {} In {chapter}{stop}\n\n", verdict(&claim[5]), text(&claim[2]));
             let contrasts: Vec<_> =
                 figures.rows().iter().filter(|row| row[0].to_string() == claim[0].to_string()).collect();
             page += &format!("<details><summary>{}</summary>\n\n", summary(&claim[3], &claim[4]));
