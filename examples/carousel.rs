@@ -75,7 +75,7 @@ mod solutions {
     // ANCHOR_END: second
 
     // ANCHOR: third
-    /// Exercise 3: stronger noise closes detours more than it helps.
+    /// Exercise 3: it does: the stronger the noise, the less arrives.
     #[test]
     fn noise_decides_how_open_the_detours_are() {
         let all = [0.1, 0.5, 2.0]

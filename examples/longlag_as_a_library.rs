@@ -77,7 +77,7 @@ struct Data {
 }
 
 /// Here, the adding problem: of numbers from 0 to 1 two are marked, and the
-/// answer is their sum. Source: Hochreiter & Schmidhuber 1997, section 5.4.
+/// answer is their sum. After Hochreiter & Schmidhuber 1997, section 5.4.
 fn adding(steps: usize, count: usize, mut rng: Rng) -> Data {
     let mut x = Array3::zeros((steps, count, INPUTS));
     let mut y = Array2::zeros((count, OUTPUTS));

@@ -730,7 +730,8 @@ fn the_toolbox() {
     let (value, adaptive) = (numbers("value 1 "), numbers("adaptive 0.1 "));
     assert_eq!([value[0], value[2], value[3]], [before[0], before[2], before[3]]);
     assert!(adaptive[4] < value[4] && value[4] < 1.0 && adaptive[1] < adaptive[0].max(adaptive[2]));
-    // "SGD keeps that factor, and RAdam begins as SGD does. Those that divide by a root move both alike; Adadelta nearly so."
+    // "SGD and momentum keep the factor of a thousand, and RAdam begins as SGD does. Those that divide by a root move both
+    // alike. Adadelta moves them less than a factor of four apart."
     let ratio = |name: &str, at: usize| numbers(name)[at] / numbers(name)[at + 1];
     for at in [0, 2] {
         for name in ["SGD ", "momentum "] {
@@ -739,7 +740,7 @@ fn the_toolbox() {
         for name in ["RMSprop ", "Adagrad ", "Adam ", "AdamW ", "NAdam "] {
             assert!((ratio(name, at) - 1.0).abs() < 0.01, "{name}");
         }
-        assert!(ratio("Adadelta ", at) < 5.0);
+        assert!(ratio("Adadelta ", at) < 4.0);
     }
     assert_eq!(numbers("RAdam ")[..2], numbers("SGD ")[..2]);
 }

@@ -1,6 +1,6 @@
 //! Memory is not gradient: what can be decoded of an early input, beside how far the gradient reaches.
 //!
-//! A system is told a bit and a number in its first step and hears noise from then on. After T steps two
+//! A system is told a bit and a number before its first step and hears noise from then on. After T steps two
 //! decoders, fitted on other trajectories of the same system, say what they were: a linear read-out and the
 //! nearest neighbours. Beside that stands ‖∂h_T/∂h_0‖. Four systems are made to take the four corners: gradient
 //! gone or not, message there or not. The systems of a seed share messages and noise.

@@ -461,8 +461,8 @@ fn inputs(
 }
 
 // ANCHOR: half_life
-/// The first lag at which a curve of logarithms, from lag 1 on, is at half
-/// of what it was at lag 0, which is 1.
+/// The first lag at which a curve of logarithms, from lag 1 on, is at most
+/// half of what it was at lag 0, which is 1.
 pub fn half_life(decades: &[f64]) -> f64 {
     let from_0 = [&[0.0], decades].concat();
     let half =

@@ -16,6 +16,9 @@ pub(super) const ALL: &[FigureSpec] = &[
 /// Those whose paths are drawn lag by lag.
 const SHOWN: [Place; 2] = [ONCE[2], ONCE[4]];
 
+/// What the starts of trainings are called, in their order.
+const LETTERS: [&str; 6] = ["A", "B", "C", "D", "E", "F"];
+
 fn title(Place { bias, gain }: Place) -> String {
     format!("Forget bias {bias}, gain {gain}")
 }
@@ -26,7 +29,7 @@ fn paths(report: &Report) -> Result<Figure, LookupError> {
          direct path, with at most 1, 2, 4, 8 and 16 detours, and by all paths. With forget bias 1 the direct path \
          falls far below all paths together.",
         Axis::linear("Lag"),
-        Axis::linear("log_{10} of ‖∂*c*_{*T*}/∂*c*_{*k*}‖"),
+        Axis::linear("log_{10} of ‖∂*c*_{*T*}/∂*c*_{*k*}‖_{F}/√*H*"),
     )
     .columns(2);
     let detours = config(report).detours;
@@ -88,7 +91,7 @@ fn map(report: &Report) -> Result<Figure, LookupError> {
         let points = way(report, training_key(widths[0], start), |row| {
             (row[2], row[3])
         })?;
-        let name = ["A", "B", "C", "D", "E", "F"][i % 6];
+        let name = LETTERS[i % LETTERS.len()];
         chart = chart.curve(Curve::new(name, points).ink(Ink::Text));
     }
     Ok(chart.figure())
@@ -103,8 +106,8 @@ fn ways(report: &Report) -> Result<Figure, LookupError> {
         Axis::linear("Decades per 100 steps"),
     )
     .columns(2);
-    for &start in &starts {
-        chart = chart.panel(title(start));
+    for (&start, letter) in starts.iter().zip(LETTERS.iter().cycle()) {
+        chart = chart.panel(format!("{letter}: {}", title(start)));
         let key = training_key(widths[0], start);
         for (name, column, ink) in
             [("direct", 4, Ink::Orange), ("all", 5, Ink::Blue)]

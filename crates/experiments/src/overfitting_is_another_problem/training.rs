@@ -28,7 +28,7 @@ pub enum Dropping {
     Sequence,
     /// The candidate g, by a new mask in each step (Semeniuta, Severyn & Barth 2016).
     Candidate,
-    /// The cell's state c, by a new mask in each step, against which those three were invented.
+    /// The cell's state c, by a new mask in each step.
     Cell,
 }
 

@@ -147,7 +147,7 @@ impl Trainings {
                 By::Carried(window) => format!("{window} steps, state carried"),
                 By::Fresh(window) => format!("{window} steps, state 0"),
                 By::Whole => "the whole sequence".to_owned(),
-                By::Truncated => "1997".to_owned(),
+                By::Truncated => "the truncated one".to_owned(),
             };
             let mut row = vec![Value::from(network), Value::from(by)];
             for &hidden in widths {
