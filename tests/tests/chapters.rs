@@ -305,18 +305,17 @@ fn the_law_of_the_product() {
 fn the_carousel() {
     let report = report("carousel");
     let fact = |name: &str| number(&report, &format!("facts.{name}"));
-    // "The difference is a factor of more than a million. With a forget bias of three the two are nearer."
-    assert!(fact("b1_g1_total_low") - fact("b1_g1_direct_high") > 6.0);
+    // "The difference is a factor of more than a hundred million. With a forget bias of three the two are nearer."
+    assert!(fact("b1_g1_total") - fact("b1_g1_direct") > 8.0);
     assert!(fact("b3_g1_total_high") - fact("b3_g1_direct_low") < 3.0);
-    // "Each further detour adds less, and where the gain is one or less, some twenty are enough. At a gain of eight they
-    // are not."
+    // "Where the gain is one or less, some twenty detours are enough. At a gain of eight they are not: the paths with at
+    // most 60 add up to more than ten times what arrives."
     for key in ["b0_g0_577", "b1_g0_577", "b1_g1", "b3_g1"] {
         assert!(fact(&format!("{key}_detours_high")) < 25.0, "{key}");
     }
-    let short = report.find_series("detours_b1_g1").expect("a series").y();
-    let added: Vec<f64> = short.windows(2).map(|w| w[1] - w[0]).take(12).collect();
-    assert!(added.windows(2).all(|w| w[1] < w[0] + 0.05) && added[11] < 0.5 * added[0], "{added:?}");
     assert_eq!(fact("b1_g8_detours"), f64::INFINITY);
+    let excess = report.find_series("detours_b1_g8").expect("a series").y();
+    assert!(excess[excess.len() - 1] > 1.0, "{excess:?}");
     // "Where the gain is one or less, the two measurements agree within one decade. At a gain of eight medians differ by
     // one or two, networks of the same kind by many. Every earlier median lies between our single networks."
     for name in ["earlier_total", "earlier_direct"] {
@@ -343,9 +342,12 @@ fn the_carousel() {
     }
     assert!(fact("h32_b0_g0_577_end_total") - fact("h32_b0_g0_577_start_total") > 20.0);
     assert!(fact("h32_b1_g4_end_total_high") < fact("h32_b1_g4_start_total_low"));
-    // "The forget gates hardly open. The direct path still loses decades, where all paths stand near zero. The recurrent
-    // weights have grown."
-    assert!((1.0..1.6).contains(&fact("h32_b1_g0_577_end_bias")));
+    // "In the mean, the forget gates hardly open. If all were at this mean, the direct path would lose more than nine
+    // decades per hundred steps. It still loses decades, where all paths stand near zero. The recurrent weights have
+    // grown."
+    let bias = fact("h32_b1_g0_577_end_bias");
+    assert!((1.0..1.6).contains(&bias));
+    assert!(-100.0 * (1.0 + (-bias).exp()).log10() < -9.0, "{bias}");
     assert!(fact("h32_b1_g0_577_end_direct_high") < -3.0 && fact("h32_b1_g0_577_end_total").abs() < 1.0);
     assert!(fact("h32_b1_g0_577_end_gain_low") > fact("h32_b1_g0_577_start_gain_high"));
     // "Over the steps of the task, the direct path alone would lose a factor of more than a hundred."
