@@ -164,7 +164,7 @@ pub const STATEMENTS: [Statement; 31] = [
     ),
     statement(
         "B2",
-        "1997's LSTM was today's",
+        "1997's LSTM does as well",
         "The LSTM of 1997 was today's, with three gates. (It had two, which is a matter of record; measured is whether \
          the third is missed.)",
         "a stream without end, with and without a forget gate",
