@@ -6,6 +6,7 @@ use longlag_numerics::Real;
 use longlag_report::figure::Css;
 use longlag_report::{Number, Report};
 use longlag_tests::{read, root};
+use std::f64::consts::LOG10_E;
 use std::{env, fs};
 
 /// The record of speed, or the report of an experiment.
@@ -347,7 +348,8 @@ fn the_carousel() {
     // grown."
     let bias = fact("h32_b1_g0_577_end_bias");
     assert!((1.0..1.6).contains(&bias));
-    assert!(-100.0 * (1.0 + (-bias).exp()).log10() < -9.0, "{bias}");
+    let f: f64 = Real::sigmoid(bias);
+    assert!(100.0 * LOG10_E * Real::ln(f) < -9.0, "{bias}");
     assert!(fact("h32_b1_g0_577_end_direct_high") < -3.0 && fact("h32_b1_g0_577_end_total").abs() < 1.0);
     assert!(fact("h32_b1_g0_577_end_gain_low") > fact("h32_b1_g0_577_start_gain_high"));
     // "Over the steps of the task, the direct path alone would lose a factor of more than a hundred."
